@@ -1,0 +1,93 @@
+"""What a workflow says to its activities and hears from them: names and values only, nothing that does I/O."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from rules.commands import OpenComplaint
+from rules.ledger import Entry
+from rules.values import Instant, Value
+
+REGISTER = "register"
+REJECT = "reject"
+RECORD = "record"
+LOAD = "load"
+DELIVER = "deliver"
+
+POST = "Post"
+"""The workflow that delivers what waits for one person; `post_id` is its id."""
+POKE = "poke"
+"""Signal to a Post: something may wait for its person."""
+OUTCOME = "notice_outcome"
+"""Signal to a complaint with one `rules.notices.Outcome`: what became of a notice."""
+
+
+def complaint_id(contract: str, reference: str) -> str:
+    """The workflow id of a complaint."""
+    return f"complaint/{contract}/{reference}"
+
+
+def post_id(person: str, channel: str = "email") -> str:
+    """The workflow id of what delivers to a person over a channel."""
+    return f"post/{channel}/{person}"
+
+
+class Registration(Value):
+    """The first step of a complaint (invariant 17)."""
+
+    start: OpenComplaint
+    digest: str
+    """SHA-256 of the start: the same reference with another digest is a conflict."""
+    first_run: str
+    """The id of the first run of this workflow execution chain; the same run may register again."""
+    recorded_at: Instant
+
+
+class Registered(Value):
+    """Whether this is a new complaint, and the contract version that it is pinned to."""
+
+    standing: Literal["new", "duplicate", "conflict", "unknown contract"]
+    message: str = ""
+    """For anything but new: what to do."""
+    version: str = ""
+    """SHA-256 of the contract version in force at receipt."""
+    contract: dict[str, Any] | None = None
+    """The contract itself, with the calendar's years from receipt on: makes a replay self-contained."""
+
+
+class Rejected(Value):
+    """A start that cannot become a complaint: a row in the rejects (invariant 17)."""
+
+    workflow_id: str
+    reason: str
+    recorded_at: Instant
+    contract: str = ""
+    reference: str = ""
+
+
+class Batch(Value):
+    """Entries of one complaint to be recorded, in one transaction, with the texts that belong to them."""
+
+    complaint: str
+    """`contract/reference`; its ledger stream is `complaint/` before it."""
+    version: str
+    entries: tuple[Entry, ...]
+    texts: dict[int, dict[str, str]] = {}
+    """Entry sequence to field to text; goes to the content table, encrypted."""
+
+
+class Recorded(Value):
+    """The batch stands in Postgres, or another entry already stands at one of its sequences."""
+
+    diverged: bool = False
+    nobody: tuple[str, ...] = ()
+    """Keys of notices behind whose role nobody stands: undeliverable at once (invariant 13)."""
+
+
+class Delivered(Value):
+    """What one round of delivery did for a person."""
+
+    sent: int = 0
+    """Messages accepted by the mail server in this round."""
+    waiting: int = 0
+    """Notices that still wait, because a mail could not be sent yet."""

@@ -1,0 +1,276 @@
+"""The contract as a value: the model of the contract file, and of its immutable published version.
+
+Nothing here knows which party is which (rule sheet, ambiguity 1): parties are names, roles start with a party's
+name, levels and categories are whatever the file lists, or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+
+from rules.calendar_spec import CalendarSpec
+from rules.terms import Term
+from rules.values import Level, Name
+
+Kind = Literal["complaint", "suggestion", "request", "enquiry"]
+"""Rule 3: what somebody brings is one of these four."""
+KINDS: tuple[Kind, ...] = ("complaint", "suggestion", "request", "enquiry")
+
+Stage = Literal[
+    "received", "classified", "answered", "investigating", "proposed", "resolved", "confirming", "closed"
+]
+"""Where a complaint stands (rule 1). A contract lists which of them it needs."""
+
+Language = Literal["en", "zh-CN"]
+Words = dict[Language, str]
+"""The same words in the languages the contract is shown in."""
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class Section(BaseModel):
+    """A part of the contract file. Keys are written with spaces; unknown keys are refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, alias_generator=lambda name: name.replace("_", " ")
+    )
+
+
+class Party(Section):
+    """Rule 6: a party, traceable; rules 121-122: the addresses at which it is served."""
+
+    name: str
+    address: str
+    phone: str = ""
+    email: str = ""
+    representative: str = ""
+
+
+class Role(Section):
+    """Somebody of a party, by office. The directory says which person stands behind it now."""
+
+    title: Words
+    authority: Words = {}
+    """Rule 7: what the holder may decide."""
+
+
+class Titled(Section):
+    """A level, grade or channel with the words people see."""
+
+    title: Words
+
+
+class Category(Titled):
+    """Rules 18-20: what a complaint is about, who handles it and how grave it is unless said otherwise."""
+
+    default_level: Level | None = None
+    route: str | None = None
+    """The role that handles this category (rule 20)."""
+    measures: Words = {}
+
+
+class AppliesTo(Section):
+    """Restricts a promise; an empty list restricts nothing."""
+
+    kinds: tuple[Kind, ...] = ()
+    categories: tuple[str, ...] = ()
+    levels: tuple[Level, ...] = ()
+    grades: tuple[str, ...] = ()
+
+    def covers(self, kind: str, category: str | None, level: str | None, grade: str | None) -> bool:
+        """Whether a complaint of this kind, category, level and customer grade falls under the promise."""
+        return (
+            (not self.kinds or kind in self.kinds)
+            and (not self.categories or category in self.categories)
+            and (not self.levels or level in self.levels)
+            and (not self.grades or grade in self.grades)
+        )
+
+
+class MissOf(Section):
+    """Starts when another obligation's clock is missed, at its due time (rule 45)."""
+
+    miss_of: str
+
+
+class DeliveryOf(Section):
+    """Starts when a notice about an act has reached its recipient's server (rule 123)."""
+
+    delivery_of: str
+
+
+Start = Literal["receipt", "level reached", "customer message", "rejection"] | MissOf | DeliveryOf
+"""What sets a clock going. Never the start of the workflow (invariant 3)."""
+
+
+class MetBy(Section):
+    """Invariant 4: the acts that meet an obligation: any one, or all of them."""
+
+    any_of: tuple[str, ...] = ()
+    all_of: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return self.any_of or self.all_of
+
+
+def _one_act(value: Any) -> Any:
+    return {"any of": [value]} if isinstance(value, str) else value
+
+
+Percent = Annotated[str, StringConstraints(pattern=r"^(\d{1,2}(\.\d+)?%|due)$")]
+
+
+class Step(Section):
+    """One rung of a ladder: when it is reached, who is told, and what silences it (invariants 13, 14)."""
+
+    at: Percent | None = None
+    """A share of the clock's own budget in its own unit, or `due`."""
+    after: str | None = None
+    """A distance behind the due time, such as `30 minutes` or `1 working day`."""
+    tell: Names
+    unless: Literal["acknowledged", "done"] = "done"
+    hours: Literal["any", "working"] = "any"
+    """`working` moves the rung to the next opening, so that nobody is woken for it."""
+
+    @property
+    def label(self) -> str:
+        """The rung's name within its ladder, stable over versions: `50%`, `due`, `+30 minutes`."""
+        return self.at if self.at is not None else f"+{self.after}"
+
+    @property
+    def fraction(self) -> Decimal | None:
+        """The share of the budget, 0 to 1; nothing for `due` and later."""
+        return Decimal(self.at[:-1]) / 100 if self.at and self.at != "due" else None
+
+
+class Obligation(Section):
+    """One promise with its clause: what must be done, by when, and what meets it."""
+
+    clause: str
+    title: Words
+    applies_to: AppliesTo = AppliesTo()
+    starts: Start
+    due: Term
+    met_by: Annotated[MetBy, BeforeValidator(_one_act)]
+    ladder: tuple[Step, ...] = ()
+    urgent: bool = False
+    """Notices of an urgent clock are never held back to travel with others (invariant 12)."""
+    pauses_for: tuple[str, ...] = ()
+    """Parties whose waits stop this clock; none unless listed (rules 56, 60)."""
+
+
+class Path(Section):
+    """The stages some complaints go through."""
+
+    applies_to: AppliesTo = AppliesTo()
+    stages: tuple[Stage, ...]
+
+
+class Validity(Section):
+    """Rule 127: from the first to the last day of the contract, in the calendar's zone. Intake outside is flagged."""
+
+    starts: date = Field(alias="from")
+    ends: date | None = Field(default=None, alias="to")
+
+    def covers(self, day: date) -> bool:
+        return self.starts <= day and (self.ends is None or day <= self.ends)
+
+
+class Confirmation(Section):
+    """How a complaint ends once its result is told."""
+
+    silence: Term
+    """Silence for so long after the result closes the case."""
+    reopenings: Annotated[int, Field(ge=0)] = 2
+    """How often a rejection reopens; after that it can only be closed without agreement."""
+
+
+class Scripts(Section):
+    """Rule 92: only authorised words, and promises nobody may make unapproved."""
+
+    forbidden: tuple[str, ...] = ()
+    approved: dict[str, Words] = {}
+
+
+class Privacy(Section):
+    """Rule 112: names and words of end customers stay out of mails unless the contract lets them in."""
+
+    content_in_mail: bool = False
+
+
+class Service(Section):
+    """Rules 121-125: how notices are served."""
+
+    channels: tuple[Literal["email"], ...] = ("email",)
+
+
+class Contract(Section):
+    """One contract: one file, one published version at a time, pinned by a complaint at receipt (rule 126)."""
+
+    contract: Name
+    title: Words
+    language: Language
+    """The language in which operations see clocks and stages."""
+    term: Validity
+    parties: dict[str, Party]
+    roles: dict[str, Role]
+    channels: dict[str, Titled] = {}
+    """Rules 10-12. A complaint through any other channel is taken and flagged."""
+    kinds: tuple[Kind, ...] = KINDS
+    categories: dict[str, Category] = {}
+    levels: dict[Level, Titled] = {}
+    """Rules 21-23, gravest last; a contract may have none."""
+    grades: dict[str, Titled] = {}
+    calendar: CalendarSpec
+    stages: tuple[Path, ...]
+    obligations: dict[str, Obligation]
+    notices: dict[str, Names] = {}
+    """Roles told of an act, such as `propose: principal.responsible_person` (rule 41)."""
+    confirmation: Confirmation
+    owner: str
+    """The role that handles a complaint whose category has no route of its own."""
+    scripts: Scripts = Scripts()
+    privacy: Privacy = Privacy()
+    service: Service = Service()
+    readings: dict[str, str] = {}
+    """Which reading of an ambiguous clause this contract takes, in its owner's words."""
+
+    @field_validator("roles")
+    @classmethod
+    def _roles_belong(cls, roles: dict[str, Role]) -> dict[str, Role]:
+        for role in roles:
+            if "." not in role:
+                raise ValueError(f"role {role!r} must name its party, such as handler.{role}")
+        return roles
+
+    def path(self, kind: str, category: str | None, level: str | None, grade: str | None) -> tuple[Stage, ...]:
+        """The stages a complaint like this goes through; the first path that covers it."""
+        for path in self.stages:
+            if path.applies_to.covers(kind, category, level, grade):
+                return path.stages
+        return ("received", "answered", "closed")
+
+    def obligations_for(
+        self, kind: str, category: str | None, level: str | None, grade: str | None
+    ) -> Iterator[tuple[str, Obligation]]:
+        """Every promise that covers a complaint like this, in the file's order."""
+        return (
+            (name, promise)
+            for name, promise in self.obligations.items()
+            if promise.applies_to.covers(kind, category, level, grade)
+        )
+
+    def words(self, words: Words, language: Language | None = None) -> str:
+        """The words in this language, else in the contract's, else in any."""
+        return words.get(language or self.language) or words.get(self.language) or next(iter(words.values()), "")

@@ -1,0 +1,321 @@
+"""The decisions: what a command or an opening does to a complaint, or why it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from rules.commands import (
+    Acknowledge,
+    Assign,
+    Close,
+    Command,
+    Contact,
+    Explain,
+    HandOver,
+    OpenComplaint,
+    Reclassify,
+    Reject,
+    Via,
+)
+from rules.complaint import Complaint, evolve, opened
+from rules.judge import InForce, notices_of_act, settle
+from rules.ledger import ContentRef, Entry, Refused, content_ref, digest
+from rules.notices import Outcome
+from rules.stage import allows, reached
+from rules.values import SYSTEM, Actor
+
+AHEAD = timedelta(minutes=2)
+"""A sender's clock may run ahead of ours by so much; the time then counts as now (invariant 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The entries to record, in order, the complaint after them, and the texts that belong to them by sequence."""
+
+    case: Complaint
+    entries: list[Entry] = field(default_factory=list)
+    texts: dict[int, dict[str, str]] = field(default_factory=dict)
+
+
+def open_complaint(start: OpenComplaint, law: InForce, recorded_at: datetime, now: datetime) -> Decision:
+    """The opening and every clock it sets going.
+
+    `recorded_at` is when Ombud first heard of it, `now` when this runs: rungs between the two are late, not passed.
+    Raises Refused for a kind, category, level or grade that the contract does not know, and for a receipt in the future.
+    """
+    contract = law.contract
+    _known("kind", start.kind, contract.kinds)
+    _known("category", start.category, tuple(contract.categories))
+    _known("level", start.level, tuple(contract.levels))
+    _known("grade", start.complainant.grade, tuple(contract.grades))
+    received_at, original = _happened(start.received_at, recorded_at, "received_at")
+    category = contract.categories.get(start.category) if start.category else None
+    level = start.level or (category.default_level if category else None)
+    texts = {"content": start.content}
+    if start.remedy_sought:
+        texts["remedy_sought"] = start.remedy_sought
+    data: dict[str, Any] = {
+        "contract": start.contract,
+        "reference": start.reference,
+        "kind": start.kind,
+        "category": start.category,
+        "level": level,
+        "channel": start.channel,
+        "raised_at": start.raised_at.isoformat() if start.raised_at else None,
+        "received_how": start.received_how,
+        "complainant": start.complainant.id,
+        "grade": start.complainant.grade,
+        "needs": list(start.complainant.needs) or None,
+        "language": start.language or start.complainant.language,
+        "against": start.against,
+        "incident": start.incident,
+        "follows": start.follows,
+        "history": start.history or None,
+        "occurred_at_given": original,
+        "route": category.route if category and category.route else contract.owner,
+        "flags": _flags_at_opening(start, law, received_at) or None,
+    }
+    first = Entry(
+        seq=1,
+        type="opened",
+        by=start.by or Actor(role="handler"),
+        reported_by=start.reported_by,
+        via=start.via,
+        occurred_at=received_at,
+        recorded_at=recorded_at,
+        evidence=start.evidence,
+        data={name: value for name, value in data.items() if value is not None},
+        content=_refs(texts),
+    )
+    case = opened(first)
+    told = () if start.history else notices_of_act(case.model_copy(update={"seq": 0}), contract, "open")
+    if told:
+        first = first.model_copy(update={"notices": told})
+        case = evolve(opened(first), first)
+    case, judged = settle(case, law, now)
+    return Decision(case, [first, *judged], {1: texts})
+
+
+def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: str | None, via: Via) -> Decision:
+    """What a command does. A command seen before under its key does nothing again (invariant 16).
+
+    `key` is the idempotency key unless the command has its own. Raises Refused, with what is possible instead.
+    """
+    key = command.key or key
+    fingerprint = digest(command)
+    if key in case.keys:
+        if case.keys[key][0] != fingerprint:
+            raise Refused(f"The key {key!r} was used for another command; give a new command a new key.")
+        return Decision(case)
+    if case.closed:
+        raise Refused(
+            f"Complaint {case.id} is closed ({case.closed.reason}); nothing can be added. "
+            "Open a new complaint that `follows` this one."
+        )
+    by = _doer(case, law, command)
+    allows(case, law.contract, command)
+    occurred_at, original = _happened(command.occurred_at, now, "occurred_at")
+    if occurred_at < case.received_at:
+        raise Refused(
+            f"occurred_at {command.occurred_at} lies before the receipt at {case.received_at.isoformat()}; "
+            "an act cannot answer a complaint that was not there yet."
+        )
+    data = _check(case, law, command, by)
+    texts = command.texts()
+    flags = [f"forbidden promise: {said}" for said in law.contract.scripts.forbidden if any(said in t for t in texts.values())]
+    data |= {"command": command.name, "acts": list(command.acts())}
+    data |= {"occurred_at_given": original} if original else {}
+    data |= {"flags": flags} if flags else {}
+    entry = Entry(
+        seq=case.seq + 1,
+        type=command.event,
+        by=by,
+        reported_by=command.reported_by,
+        on_behalf_of=command.on_behalf_of,
+        via=command.via or via,
+        occurred_at=occurred_at,
+        recorded_at=now,
+        evidence=command.evidence,
+        internal=command.internal,
+        key=key,
+        digest=fingerprint if key else None,
+        data=data,
+        content=_refs(texts),
+        notices=_tells(case, law, command),
+    )
+    entries = [entry]
+    case = evolve(case, entry)
+    if entry.type in ("accepted", "withdrawn"):
+        closing = Entry(
+            seq=case.seq + 1,
+            type="closed",
+            by=SYSTEM,
+            occurred_at=occurred_at,
+            recorded_at=now,
+            data={"reason": entry.type, "agreement": True, "command": "close"},
+            notices=notices_of_act(case, law.contract, "close"),
+        )
+        entries.append(closing)
+        case = evolve(case, closing)
+    case, judged = settle(case, law, now)
+    return Decision(case, entries + judged, {entry.seq: texts} if texts else {})
+
+
+def tick(case: Complaint, law: InForce, now: datetime) -> Decision:
+    """Every judgement that time alone has brought by `now`."""
+    case, judged = settle(case, law, now)
+    return Decision(case, judged)
+
+
+def refuse(case: Complaint, command: str, reason: str, now: datetime) -> Decision:
+    """The record of a signal that could not be taken: nobody waits for its answer, so it stands in the queue."""
+    entry = Entry(
+        seq=case.seq + 1,
+        type="refused",
+        by=SYSTEM,
+        via="signal",
+        occurred_at=now,
+        recorded_at=now,
+        data={"command": command[:100], "reason": reason[:2000]},
+    )
+    return Decision(evolve(case, entry), [entry])
+
+
+def deliver(case: Complaint, law: InForce, outcome: Outcome, now: datetime) -> Decision:
+    """What became of a notice, where a ladder or an obligation must know. Known outcomes change nothing."""
+    notice = next((n for n in case.notices if n.key == outcome.notice), None)
+    if notice is None or case.closed:
+        return Decision(case)
+    if (notice.accepted, notice.undeliverable_at is not None) == (outcome.accepted, not outcome.accepted):
+        return Decision(case)
+    bounced = notice.accepted and not outcome.accepted
+    kind = "notice_accepted" if outcome.accepted else "notice_bounced" if bounced else "notice_undeliverable"
+    entry = Entry(
+        seq=case.seq + 1,
+        type=kind,
+        by=SYSTEM,
+        occurred_at=min(outcome.at, now),
+        recorded_at=now,
+        data={"notice": notice.key, "of": notice.of, "role": notice.role, "reason": outcome.reason},
+    )
+    case = evolve(case, entry)
+    case, judged = settle(case, law, now)
+    return Decision(case, [entry, *judged])
+
+
+def _known(what: str, value: str | None, allowed: tuple[str, ...]) -> None:
+    if value is not None and value not in allowed:
+        known = ", ".join(allowed) or f"no {what}s at all"
+        raise Refused(f"Unknown {what} {value!r}; the contract has {known}.")
+
+
+def _happened(given: datetime | None, now: datetime, field_name: str) -> tuple[datetime, str | None]:
+    """The time an act counts from, and the time as given where that differs."""
+    if given is None:
+        return now, None
+    if given > now + AHEAD:
+        raise Refused(
+            f"{field_name} {given.isoformat()} lies in the future (it is {now.isoformat()}); "
+            "at most 2 minutes ahead are taken. Check the clock and the offset."
+        )
+    return (now, given.isoformat()) if given > now else (given, None)
+
+
+def _doer(case: Complaint, law: InForce, command: Command) -> Actor:
+    """Who did it; checks that the role exists and may (docs/commands.md), and rule 37."""
+    by = command.by or Actor(role=command.who[0])
+    parties = {"handler", "principal", "third_party", "complainant"}
+    for actor in (by, command.reported_by, command.on_behalf_of):
+        if actor and actor.role not in law.contract.roles and actor.role not in parties:
+            raise Refused(f"Unknown role {actor.role!r}; the contract has {', '.join(law.contract.roles)}.")
+        if actor and actor.person and actor.person == case.against:
+            raise Refused(f"{actor.person} is complained about and may not act on this complaint (rule 37).")
+    if by.role.partition(".")[0] not in command.who:
+        raise Refused(f"{by.role} may not {command.name}; {' or '.join(command.who)} may.")
+    return by
+
+
+def _check(case: Complaint, law: InForce, command: Command, by: Actor) -> dict[str, Any]:
+    """The command's own conditions, and what the ledger keeps of it."""
+    data = command.facts()
+    match command:
+        case HandOver(to=role) | Contact(role=role):
+            _known("role", role, tuple(law.contract.roles))
+        case Assign(person=person) if person == case.against:
+            raise Refused(f"{person} is complained about and may not own this complaint (rule 37).")
+        case Reclassify():
+            _check_classes(case, law, command)
+        case Explain():
+            if not any(clock.missed and not clock.refuted_at for clock in case.clocks):
+                raise Refused("No clock is missed, so there is nothing to explain; use update_customer or note.")
+        case Acknowledge():
+            data["notices"] = _acknowledges(case, law, command, by)
+        case Reject():
+            if len(case.rejections) >= law.contract.confirmation.reopenings:
+                raise Refused(
+                    f"The customer rejected {len(case.rejections)} times, as often as the contract reopens; "
+                    "close with agreement: false."
+                )
+        case Close(agreement=agreement):
+            if not agreement and len(case.rejections) < law.contract.confirmation.reopenings:
+                left = law.contract.confirmation.reopenings - len(case.rejections)
+                raise Refused(f"The customer may still reject {left} times; close without agreement comes after that.")
+            data["reason"] = "confirmed" if agreement else "without agreement"
+    return data
+
+
+def _check_classes(case: Complaint, law: InForce, command: Reclassify) -> None:
+    contract, before = law.contract, case.now_is
+    _known("kind", command.kind, contract.kinds)
+    _known("category", command.category, tuple(contract.categories))
+    _known("level", command.level, tuple(contract.levels))
+    if command.known_at and command.known_at < case.received_at:
+        raise Refused("known_at lies before the receipt; facts known then make it `misjudged`, not `new_facts`.")
+    order = list(contract.levels)
+    lowers = command.level and before.level and order.index(command.level) < order.index(before.level)
+    if lowers and not command.approved_by:
+        raise Refused(f"Lowering from level {before.level} to {command.level} needs `approved_by`.")
+
+
+def _acknowledges(case: Complaint, law: InForce, command: Acknowledge, by: Actor) -> list[str]:
+    if command.to:
+        _known("role", command.to, tuple(law.contract.roles))
+    mine = [n.key for n in case.notices if n.role == by.role and not n.acknowledged]
+    if not command.notices:
+        if not mine:
+            raise Refused(f"No open notice to {by.role}; give `by` with the role that was told.")
+        return mine
+    roles = {n.key: n.role for n in case.notices}
+    for key in command.notices:
+        if key not in roles:
+            raise Refused(f"Unknown notice {key!r}; this complaint has {', '.join(roles) or 'none'}.")
+        if roles[key] != by.role:
+            raise Refused(f"The notice {key!r} went to {roles[key]}; {by.role} cannot acknowledge it.")
+    return list(command.notices)
+
+
+def _tells(case: Complaint, law: InForce, command: Command) -> tuple[Any, ...]:
+    if case.history:
+        return ()
+    told = notices_of_act(case, law.contract, command.name)
+    if isinstance(command, Acknowledge) and command.to:
+        passed = law.contract.model_copy(update={"notices": {command.name: (command.to,)}})
+        told += notices_of_act(case, passed, command.name)
+    return told
+
+
+def _flags_at_opening(start: OpenComplaint, law: InForce, received_at: datetime) -> list[str]:
+    """What is odd but no reason to lose a complaint (rules 12, 127)."""
+    flags = []
+    if law.contract.channels and start.channel not in law.contract.channels:
+        flags.append(f"channel not in the contract: {start.channel}")
+    if not law.contract.term.covers(received_at.astimezone(law.calendar.zone).date()):
+        flags.append("received outside the contract's term")
+    return flags
+
+
+def _refs(texts: dict[str, str]) -> tuple[ContentRef, ...]:
+    return tuple(content_ref(name, text) for name, text in texts.items())
+

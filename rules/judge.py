@@ -1,0 +1,268 @@
+"""The judge: compares what the facts say with what is on record, and records the difference.
+
+One function serves a command, a timer, a late report and a recovery after an outage: whatever moment has come and is
+not on record yet is recorded, in the order of the moments, each with its own time (invariants 2, 5, 11, 13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from rules import terms
+from rules.calendar import WorkingCalendar
+from rules.clocks import Run, runs
+from rules.complaint import Clock, Complaint, NoticeState, evolve
+from rules.contract import Contract, Obligation, Step
+from rules.ledger import Entry, Notice
+from rules.values import SYSTEM
+
+TICK = timedelta(milliseconds=1)
+"""A clock is missed once its due time has passed: at the due time itself an act is still in time (invariant 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What a complaint is judged by, pinned at receipt (invariant 8)."""
+
+    contract: Contract
+    calendar: WorkingCalendar
+
+
+class Wake(NamedTuple):
+    """The next moment at which something is to be judged, and what it is."""
+
+    at: datetime
+    clock: str
+    rung: str
+
+
+class _Moment(NamedTuple):
+    """A judgement whose time has come, sorted by time, then rank: what starts comes before what ends."""
+
+    at: datetime
+    rank: int
+    order: int
+    type: str
+    data: dict[str, Any]
+    notices: tuple[Notice, ...] = ()
+
+
+def settle(case: Complaint, law: InForce, now: datetime) -> tuple[Complaint, list[Entry]]:
+    """Record every judgement that the facts and the time allow; `now` is aware, in any zone."""
+    entries: list[Entry] = []
+    while moments := list(_moments(case, law, now)):
+        moment = min(moments, key=lambda m: m[:3])
+        entry = Entry(
+            seq=case.seq + 1,
+            type=moment.type,
+            by=SYSTEM,
+            occurred_at=moment.at,
+            recorded_at=now,
+            data=moment.data,
+            notices=() if case.history else moment.notices,
+        )
+        entries.append(entry)
+        case = evolve(case, entry)
+    return case, entries
+
+
+def next_wake(case: Complaint, law: InForce) -> Wake | None:
+    """The earliest moment that will bring a judgement by itself; nothing when only people can move the case."""
+    if case.closed:
+        return None
+    wakes = []
+    for clock in case.clocks:
+        if clock.status == "running":
+            wakes.append(Wake(clock.due_at + TICK, clock.id, "due"))
+        if clock.status in ("running", "missed") and clock.done_at is None:
+            ladder = law.contract.obligations[clock.obligation].ladder
+            wakes += [
+                Wake(at, clock.id, rung.label)
+                for index, rung in enumerate(clock.rungs)
+                if not rung.reached and (at := _rung_at(case, clock, ladder, index)) is not None
+                if clock.status == "missed" or at < clock.due_at
+            ]
+    if (silence := _silence(case, law)) is not None:
+        wakes.append(Wake(silence, "", "silence"))
+    return min(wakes, default=None)
+
+
+def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[_Moment]:
+    derived = {(run.obligation, run.source): run for run in runs(case, law.contract)}
+    known = {(clock.obligation, clock.source): clock for clock in case.clocks}
+    for order, (key, run) in enumerate(derived.items()):
+        if key not in known and run.ended_at is None:
+            yield _start(case, law, run, order)
+    for order, clock in enumerate(case.clocks):
+        if clock.status != "ended":
+            promise = law.contract.obligations[clock.obligation]
+            run_ = derived.get((clock.obligation, clock.source))
+            yield from _judgements(case, clock, run_, promise, now, order)
+    silence = _silence(case, law)
+    if silence is not None and silence <= now:
+        yield _Moment(silence, 5, 0, "closed", {"reason": "silence", "agreement": True}, notices_of_act(case, law.contract, "close"))
+
+
+def _start(case: Complaint, law: InForce, run: Run, order: int) -> _Moment:
+    promise = law.contract.obligations[run.obligation]
+    due = terms.due(promise.due, run.started_at, law.calendar)
+    n = 1 + sum(clock.obligation == run.obligation for clock in case.clocks)
+    data = {
+        "clock": f"{run.obligation}#{n}",
+        "obligation": run.obligation,
+        "n": n,
+        "clause": promise.clause,
+        "source": run.source,
+        "known_at": run.known_at.isoformat(),
+        "due_at": due.at.isoformat(),
+        "provisional": due.provisional,
+        "explanation": due.explanation.model_dump(mode="json", exclude_defaults=True),
+        "rungs": [
+            {"rung": step.label, "at": at.isoformat()} for step, at in ladder(promise, run.started_at, due.at, law)
+        ],
+    }
+    return _Moment(run.started_at, 0, order, "clock_started", data)
+
+
+def ladder(promise: Obligation, start: datetime, due: datetime, law: InForce) -> Iterator[tuple[Step, datetime]]:
+    """Every rung of a clock with its instant, in the calendar's zone (invariant 14)."""
+    for step in promise.ladder:
+        if step.after is not None:
+            at = terms.after(step.after, due, law.calendar, step.hours)
+        else:
+            fraction = step.fraction
+            at = due if fraction is None else terms.point(promise.due, start, due, fraction, law.calendar)
+            if step.hours == "working":
+                at = law.calendar.next_opening(at)
+        yield step, at
+
+
+def _judgements(
+    case: Complaint, clock: Clock, run: Run | None, promise: Obligation, now: datetime, order: int
+) -> Iterator[_Moment]:
+    """What is to be said of one clock that is on record."""
+    about = {"clock": clock.id, "obligation": clock.obligation, "clause": promise.clause}
+    if run is None:
+        yield _Moment(now, 1, order, "clock_ended", {**about, "reason": "superseded"})
+        return
+    done, due = run.done_at, clock.due_at
+    over = min((t for t in (done, run.ended_at) if t is not None), default=None)
+    if clock.status == "running":
+        if done is not None and done <= due:
+            parts = {name: at.isoformat() for name, at in run.parts.items()}
+            yield _Moment(done, 2, order, "clock_met", {**about, "parts": parts})
+        elif run.ended_at is not None and run.ended_at <= due:
+            yield _Moment(run.ended_at, 2, order, "clock_ended", {**about, "reason": run.ended_by})
+        elif now > due:
+            provisional = {"provisional": True} if clock.provisional else {}
+            yield _Moment(due, 3, order, "clock_missed", {**about, **provisional})
+    elif clock.status == "met" and done is None:
+        yield _Moment(now, 2, order, "clock_unmet", {**about, "reason": "the notice bounced"})
+    elif clock.status == "missed" and clock.done_at is None and done is not None:
+        if done <= due:
+            yield _Moment(done, 2, order, "miss_refuted", {**about, "lag_seconds": int((now - done).total_seconds())})
+        else:
+            yield _Moment(done, 2, order, "clock_done", {**about, "late_seconds": int((done - due).total_seconds())})
+    yield from _rungs(case, clock, promise, over, now, order, about)
+
+
+def _rungs(
+    case: Complaint,
+    clock: Clock,
+    promise: Obligation,
+    over: datetime | None,
+    now: datetime,
+    order: int,
+    about: dict[str, Any],
+) -> Iterator[_Moment]:
+    """The next rung of a ladder that has been reached; a ladder stops when its clock is done or ended."""
+    for index, rung in enumerate(clock.rungs):
+        if rung.reached:
+            continue
+        at = _rung_at(case, clock, promise.ladder, index)
+        if at is None or at > now or (over is not None and at >= over):
+            continue
+        if at >= clock.due_at and clock.status != "missed":
+            continue
+        step = promise.ladder[index]
+        data: dict[str, Any] = {**about, "rung": rung.label}
+        roles = step.tell
+        if clock.refuted_at or (over is not None and over <= clock.due_at):
+            data["passed"], roles = "over before it could be told", ()
+        elif answered := _acknowledged(case, clock, promise.ladder, index):
+            data["silenced_by"], roles = answered, ()
+        elif at <= clock.known_at:
+            data["passed"] = "before it was registered"
+            roles = _told_once(clock, promise.ladder, index)
+        yield _Moment(at, 4, order, "rung_reached", data, _notices(case, f"{clock.id}@{rung.label}", roles, promise.urgent))
+        return
+
+
+def _told_once(clock: Clock, ladder: tuple[Step, ...], index: int) -> tuple[str, ...]:
+    """Of the rungs passed before registration only the last tells, and tells every role of them (invariant 11)."""
+    passed = [i for i, rung in enumerate(clock.rungs) if rung.at <= clock.known_at]
+    if index != passed[-1]:
+        return ()
+    return tuple(dict.fromkeys(role for i in passed for role in ladder[i].tell))
+
+
+def _rung_at(case: Complaint, clock: Clock, ladder: tuple[Step, ...], index: int) -> datetime | None:
+    """When a rung is reached, given what became of the notices before it (invariant 13).
+
+    Undeliverable counts as unacknowledged at once; "taken over until" puts the rung off until then.
+    """
+    nominal = clock.rungs[index].at
+    if ladder[index].unless != "acknowledged":
+        return nominal
+    told = [n for n in _answering(case, clock, ladder, index) if n.rung == _last_told(case, clock, index)]
+    failed = [n.undeliverable_at for n in told if n.undeliverable_at is not None]
+    if told and len(failed) == len(told):
+        nominal = min(nominal, max(failed))
+    until = [n.until for n in _answering(case, clock, ladder, index) if n.until is not None]
+    return max([nominal, *until])
+
+
+def _last_told(case: Complaint, clock: Clock, index: int) -> str:
+    labels = [rung.label for rung in clock.rungs[:index]]
+    told = [n.rung for n in case.notices if n.clock == clock.id and n.rung in labels]
+    return told[-1] if told else ""
+
+
+def _acknowledged(case: Complaint, clock: Clock, ladder: tuple[Step, ...], index: int) -> int | None:
+    """The acknowledgement that silences this rung: one of an earlier notice, and of the miss if this tells of it."""
+    if ladder[index].unless != "acknowledged":
+        return None
+    return next(
+        (n.acknowledged for n in _answering(case, clock, ladder, index) if n.acknowledged and n.until is None), None
+    )
+
+
+def _answering(case: Complaint, clock: Clock, ladder: tuple[Step, ...], index: int) -> list[NoticeState]:
+    """The notices whose acknowledgement counts for this rung: an acknowledged warning never silences the miss."""
+    late = clock.rungs[index].at >= clock.due_at
+    labels = {r.label for r in clock.rungs[:index] if not late or r.at >= clock.due_at}
+    return [n for n in case.notices if n.clock == clock.id and n.rung in labels]
+
+
+def _silence(case: Complaint, law: InForce) -> datetime | None:
+    """When silence closes the case: the contract's time after the last telling of the result."""
+    if case.closed or not case.did("resolve", "answer"):
+        return None
+    path = law.contract.path(case.now_is.kind, case.now_is.category, case.now_is.level, case.grade)
+    told = case.last("tell_result.customer") if "confirming" in path else case.last("resolve", "answer")
+    if told is None:
+        return None
+    return terms.due(law.contract.confirmation.silence, told, law.calendar).at
+
+
+def _notices(case: Complaint, about: str, roles: tuple[str, ...], urgent: bool = False) -> tuple[Notice, ...]:
+    return tuple(Notice(key=f"{case.id}/{about}/{role}", role=role, urgent=urgent) for role in dict.fromkeys(roles))
+
+
+def notices_of_act(case: Complaint, contract: Contract, command: str) -> tuple[Notice, ...]:
+    """Whom the contract tells of an act; the key names the entry that is about to record it."""
+    return _notices(case, f"{command}#{case.seq + 1}", contract.notices.get(command, ()))
+

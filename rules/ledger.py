@@ -1,0 +1,85 @@
+"""The ledger: what happened to a complaint, in the order we learned of it. Everything else is derived from it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from pydantic import ValidationError
+
+from rules.commands import Via
+from rules.values import Actor, Evidences, Instant, Name, Value
+
+
+class Notice(Value):
+    """What one role is to be told about one entry (invariant 12)."""
+
+    key: str
+    """(complaint, clock and rung or entry, role): claimed at most once."""
+    role: Name
+    urgent: bool = False
+
+
+class ContentRef(Value):
+    """Where a text lies that the ledger does not hold (invariant 19)."""
+
+    field: str
+    sha256: str
+    length: int
+
+
+class Entry(Value):
+    """One fact or judgement. `data` belongs to the type; `v` is the version of its shape."""
+
+    seq: int
+    type: str
+    v: int = 1
+    by: Actor
+    reported_by: Actor | None = None
+    on_behalf_of: Actor | None = None
+    via: Via | None = None
+    authenticated_as: str | None = None
+    """Filled by the front door alone: claimed and proved identities never mix."""
+    occurred_at: Instant
+    recorded_at: Instant
+    evidence: Evidences = ()
+    internal: bool = False
+    key: str | None = None
+    """The idempotency key of the command it records."""
+    digest: str | None = None
+    """SHA-256 of that command, to tell a repetition from a key used twice."""
+    data: dict[str, Any] = {}
+    content: tuple[ContentRef, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+class Refused(Exception):
+    """The command cannot be taken; the message says why and what is possible instead."""
+
+
+def content_ref(field: str, text: str) -> ContentRef:
+    """A reference that proves which text was meant without holding it."""
+    return ContentRef(field=field, sha256=hashlib.sha256(text.encode()).hexdigest(), length=len(text))
+
+
+def digest(value: Value) -> str:
+    """SHA-256 over a value's canonical JSON: the same content gives the same digest."""
+    return hashlib.sha256(value.model_dump_json(exclude_none=True).encode()).hexdigest()
+
+
+def explain_invalid(what: str, error: ValidationError) -> str:
+    """What is wrong with an input, field by field, in words its sender understands."""
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        where = ".".join(str(part) for part in problem["loc"]) or "input"
+        match problem["type"]:
+            case "extra_forbidden":
+                said = "unknown field; remove it or correct its name"
+            case "missing":
+                said = "is missing"
+            case "timezone_aware":
+                said = "has no offset: write a time such as 2026-11-20T17:50:00+08:00"
+            case _:
+                said = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"{where}: {said}")
+    return f"{what} is not valid. " + "; ".join(lines)
