@@ -1,0 +1,129 @@
+"""What the environment says: one object for every setting, read once by whoever composes a process.
+
+Each field is the variable of its name with the prefix `OMBUD_` (`OMBUD_DATABASE_URL`). The first of these
+that has a value wins: the environment, the file `.env`, the file `ombud.env` in the data folder. `ombud up`
+writes the last while it runs, so that commands in another terminal find the system without a single setting.
+
+Where Temporal is, Temporal's own `TEMPORAL_*` variables and its TOML file tell (see `temporal_client`).
+"""
+
+import base64
+import binascii
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "OMBUD_"
+LOCAL_ENV = "ombud.env"  # in the data folder, while `ombud up` runs
+
+
+class SettingsError(Exception):
+    """Settings are missing or wrong; the message names each variable and says what to do."""
+
+
+class Security(StrEnum):
+    """How the connection to the mail server is protected."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
+
+
+def _asyncpg(url: str) -> str:
+    if not url.startswith("postgresql+asyncpg://"):
+        raise ValueError("must begin with postgresql+asyncpg://")
+    return url
+
+
+def _key(value: SecretStr) -> SecretStr:
+    try:
+        size = len(base64.b64decode(value.get_secret_value(), validate=True))
+    except binascii.Error:
+        size = 0
+    if size != 32:
+        raise ValueError("must be 32 random bytes in base64, for example of `openssl rand -base64 32`")
+    return value
+
+
+class Settings(BaseSettings):
+    """Every setting. Built directly it reads the environment alone, by `load_settings` the files too."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    database_url: Annotated[str, AfterValidator(_asyncpg)] = Field(repr=False)
+    """Postgres 15 or newer, as `postgresql+asyncpg://user:password@host:port/database`."""
+
+    smtp_host: str
+    smtp_port: int = 25
+    smtp_security: Security = Security.NONE
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_timeout: float = Field(default=30, gt=0)
+    """Seconds for each step of the talk with the mail server."""
+    mail_from: str
+    """Sender of every mail, as `Ombud <ombud@example.com>`."""
+
+    base_url: str | None = None
+    """Public address of the HTTP server; without it a mail carries no links."""
+
+    signing_key: SecretStr = Field(min_length=32)
+    """Signs the links in mails. At least 32 characters."""
+    master_key: Annotated[SecretStr, AfterValidator(_key)]
+    """Encrypts the keys of the complaints' contents. 32 bytes in base64."""
+
+    task_queue: str = "ombud"
+    data_dir: Path = Path("data")
+    """The folder of the one-machine system."""
+
+    @model_validator(mode="after")
+    def _login_is_whole(self) -> Self:
+        if (self.smtp_username is None) != (self.smtp_password is None):
+            raise ValueError(
+                "OMBUD_SMTP_USERNAME and OMBUD_SMTP_PASSWORD belong together: set both or neither"
+            )
+        return self
+
+
+def environment() -> dict[str, str]:
+    """The variables in force: the environment over `.env` over the data folder's `ombud.env`."""
+    near = _file(Path(".env")) | os.environ
+    return _file(Path(near.get(f"{PREFIX}DATA_DIR", "data")) / LOCAL_ENV) | near
+
+
+def load_settings() -> Settings:
+    """The settings in force. Raises SettingsError, a line for each that is missing, wrong or unknown."""
+    given = {
+        name.removeprefix(PREFIX): value for name, value in environment().items() if name.startswith(PREFIX)
+    }
+    ours = {name.lower(): value for name, value in given.items() if not name.startswith("PORT_")}
+    problems = [
+        f"{PREFIX}{name.upper()} is not a setting" for name in sorted(ours.keys() - Settings.model_fields)
+    ]
+    try:
+        settings = Settings.model_validate(ours)
+    except ValidationError as error:
+        problems += [_problem(e["loc"], e["type"], e["msg"]) for e in error.errors()]
+    if not problems:
+        return settings
+    if any(problem.endswith(_MISSING) for problem in problems):
+        problems.append(
+            "Set it in the environment or in .env, or start the one-machine system with `ombud up`."
+        )
+    raise SettingsError("\n".join(problems))
+
+
+_MISSING = "is not set"
+
+
+def _problem(where: tuple[int | str, ...], kind: str, message: str) -> str:
+    what = _MISSING if kind == "missing" else message.removeprefix("Value error, ")
+    return f"{PREFIX}{str(where[0]).upper()} {what}" if where else what
+
+
+def _file(path: Path) -> dict[str, str]:
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}

@@ -1,0 +1,29 @@
+"""How every process of Ombud reaches Temporal: one address book and one data converter for all of them."""
+
+from temporalio.client import Client, Plugin
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError
+
+from settings import environment
+
+
+class TemporalUnreachableError(Exception):
+    """Temporal does not answer; the message says where it was looked for and which setting moves it."""
+
+
+async def connect_temporal(*, plugins: list[Plugin] | None = None) -> Client:
+    """A client for the Temporal server that the environment names, by default the one on this machine.
+
+    Address, namespace, API key and TLS come from `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE` … or a profile of
+    Temporal's TOML file, as with every other Temporal tool. Raises TemporalUnreachableError.
+    """
+    config = ClientConfig.load_client_connect_config(override_env_vars=environment())
+    address = config.setdefault("target_host", "127.0.0.1:7233")
+    try:
+        return await Client.connect(**config, data_converter=pydantic_data_converter, plugins=plugins or [])
+    except (RuntimeError, RPCError) as error:
+        raise TemporalUnreachableError(
+            f"Temporal does not answer at {address}: {error}\n"
+            "Start it (on one machine: `ombud up`) or set TEMPORAL_ADDRESS to where it is."
+        ) from error

@@ -1,0 +1,73 @@
+"""The neighbours of Ombud as fixtures: a real Temporal, a real Postgres, a real mail server."""
+
+import base64
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from temporalio.common import SearchAttributeKey
+from temporalio.testing import WorkflowEnvironment
+
+from settings import Settings
+from tests.support.postgres import Databases, cluster
+from tests.support.smtp import SmtpSink
+from tests.support.temporal import start_real, start_virtual
+
+
+@pytest.fixture(scope="session")
+def search_attributes() -> list[SearchAttributeKey[Any]]:
+    """What both Temporal servers know from their start."""
+    return []
+
+
+@pytest.fixture(scope="session")
+async def temporal_env(
+    search_attributes: list[SearchAttributeKey[Any]],
+) -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal server on the wall's clock. Use a task queue and workflow ids of your own."""
+    async with await start_real(search_attributes) as env:
+        yield env
+
+
+@pytest.fixture(scope="session")
+async def time_skipping_env(
+    search_attributes: list[SearchAttributeKey[Any]],
+) -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal server with a virtual clock per workflow: `await env.fast_forward(handle, delta)`."""
+    async with await start_virtual(search_attributes) as env:
+        yield env
+
+
+@pytest.fixture(scope="session")
+async def databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Databases]:
+    """The running Postgres cluster: `await databases.fresh()` gives one more migrated database."""
+    async with cluster(tmp_path_factory.mktemp("postgres") / "cluster") as made:
+        yield made
+
+
+@pytest.fixture
+async def postgres_url(databases: Databases) -> str:
+    """A database of this test's own, migrated and empty."""
+    return await databases.fresh()
+
+
+@pytest.fixture
+async def smtp_sink() -> AsyncIterator[SmtpSink]:
+    """A mail server of this test's own."""
+    sink = SmtpSink()
+    await sink.start()
+    yield sink
+    await sink.stop()
+
+
+@pytest.fixture
+def settings(postgres_url: str, smtp_sink: SmtpSink) -> Settings:
+    """Settings that lead to this test's database and mail server."""
+    return Settings(
+        database_url=postgres_url,
+        smtp_host=smtp_sink.host,
+        smtp_port=smtp_sink.port,
+        mail_from="Ombud <ombud@example.com>",
+        signing_key="a key for tests alone, 32 letters",
+        master_key=base64.b64encode(bytes(range(32))).decode(),
+    )

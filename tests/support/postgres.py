@@ -1,0 +1,86 @@
+"""One Postgres cluster a test run, and a fresh migrated database from it in a few milliseconds."""
+
+import asyncio
+import itertools
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+
+from deploy import postgres
+from storage.migrate import upgrade
+from tests.support.wait import eventually
+
+PASSWORD = "test"
+TEMPLATE = "template_ombud"
+
+
+def free_port() -> int:
+    """A port nobody listens on now, on loopback."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port
+
+
+class Databases:
+    """The databases of one running cluster."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._numbers = itertools.count(1)
+
+    async def fresh(self) -> str:
+        """URL of a new database with every table and nothing in it."""
+        name = f"test_{next(self._numbers)}"
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        return postgres.url(self._port, PASSWORD, name)
+
+    async def empty(self) -> str:
+        """URL of a new database without any table."""
+        name = f"test_{next(self._numbers)}"
+        await self.execute(f"CREATE DATABASE {name}")
+        return postgres.url(self._port, PASSWORD, name)
+
+    async def prepare(self) -> None:
+        """Make the template that `fresh` copies, once the server answers."""
+        await eventually(self._answers)
+        await self.execute(f"CREATE DATABASE {TEMPLATE}")
+        await asyncio.to_thread(upgrade, postgres.url(self._port, PASSWORD, TEMPLATE))
+
+    async def execute(self, statement: str) -> None:
+        """Run one statement in the cluster's first database."""
+        connection = await asyncpg.connect(postgres.url(self._port, PASSWORD).replace("+asyncpg", ""))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def _answers(self) -> bool:
+        try:
+            await self.execute("SELECT 1")
+        except (OSError, asyncpg.CannotConnectNowError):
+            return False
+        return True
+
+
+@asynccontextmanager
+async def cluster(folder: Path) -> AsyncIterator[Databases]:
+    """A cluster that runs while the context does and need not survive a power cut."""
+    port = free_port()
+    made = postgres.Cluster(folder, PASSWORD)
+    command = made.command(port, "fsync=off", "full_page_writes=off", "max_connections=200")
+    with (folder.parent / "postgres.log").open("wb") as log:
+        server = await asyncio.create_subprocess_exec(
+            *command, user=made.system_user, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        databases = Databases(port)
+        await databases.prepare()
+        yield databases
+    finally:
+        server.send_signal(signal.SIGINT)  # ends open connections too
+        await server.wait()

@@ -1,0 +1,39 @@
+"""Temporal servers for tests: the real one, and the real one with a virtual clock for every workflow."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from temporalio.common import SearchAttributeKey
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
+
+from deploy.temporal import binary
+
+# Without the first, the namespace refuses virtual time; the second makes a skipped timer fire at once, not
+# up to a second later.
+_VIRTUAL_TIME = ["frontend.WorkflowTimeSkippingEnabled=true", 'history.timerProcessorMaxTimeShift="10ms"']
+
+
+async def start_real(search_attributes: Sequence[SearchAttributeKey[Any]]) -> WorkflowEnvironment:
+    """A development server whose clock is the wall's."""
+    return await WorkflowEnvironment.start_local(
+        data_converter=pydantic_data_converter,
+        search_attributes=search_attributes,
+        dev_server_existing_path=str(binary()),
+        dev_server_log_level="error",
+    )
+
+
+async def start_virtual(search_attributes: Sequence[SearchAttributeKey[Any]]) -> WorkflowEnvironment:
+    """A development server with a virtual clock per workflow, which stands until a test moves it.
+
+    Start workflows by `env.client`; `await env.fast_forward(handle, timedelta(days=3))` moves one of them.
+    """
+    return await WorkflowEnvironment.start_time_skipping_v2(
+        ts_config=TimeSkippingConfig(enabled=False),
+        data_converter=pydantic_data_converter,
+        search_attributes=search_attributes,
+        dev_server_existing_path=str(binary()),
+        dev_server_log_level="error",
+        dev_server_extra_args=[part for value in _VIRTUAL_TIME for part in ("--dynamic-config-value", value)],
+    )
