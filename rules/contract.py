@@ -11,7 +11,17 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
 
 from rules.calendar_spec import CalendarSpec
 from rules.terms import Term
@@ -35,14 +45,17 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...])]
 
 
 class Section(BaseModel):
     """A part of the contract file. Keys are written with spaces; unknown keys are refused."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, alias_generator=lambda name: name.replace("_", " ")
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        alias_generator=lambda name: name.replace("_", " "),
     )
 
 
@@ -62,6 +75,8 @@ class Role(Section):
     title: Words
     authority: Words = {}
     """Rule 7: what the holder may decide."""
+    on_call: bool = False
+    """Reached at any hour (rule 23); everybody else has the hours of the calendar."""
 
 
 class Titled(Section):
@@ -109,7 +124,20 @@ class DeliveryOf(Section):
     delivery_of: str
 
 
-Start = Literal["receipt", "level reached", "customer message", "rejection"] | MissOf | DeliveryOf
+def _one_message(value: Any, union: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return union(value)
+    except ValidationError:
+        raise ValueError(
+            "is one of: receipt, level reached, customer message, rejection, "
+            "{miss of: <obligation>}, {delivery of: <command>}"
+        ) from None
+
+
+Start = Annotated[
+    Literal["receipt", "level reached", "customer message", "rejection"] | MissOf | DeliveryOf,
+    WrapValidator(_one_message),
+]
 """What sets a clock going. Never the start of the workflow (invariant 3)."""
 
 
@@ -162,7 +190,7 @@ class Obligation(Section):
     applies_to: AppliesTo = AppliesTo()
     starts: Start
     due: Term
-    met_by: Annotated[MetBy, BeforeValidator(_one_act)]
+    met_by: Annotated[MetBy, BeforeValidator(_one_act, json_schema_input_type=str | MetBy)]
     ladder: tuple[Step, ...] = ()
     urgent: bool = False
     """Notices of an urgent clock are never held back to travel with others (invariant 12)."""
@@ -254,7 +282,9 @@ class Contract(Section):
                 raise ValueError(f"role {role!r} must name its party, such as handler.{role}")
         return roles
 
-    def path(self, kind: str, category: str | None, level: str | None, grade: str | None) -> tuple[Stage, ...]:
+    def path(
+        self, kind: str, category: str | None, level: str | None, grade: str | None
+    ) -> tuple[Stage, ...]:
         """The stages a complaint like this goes through; the first path that covers it."""
         for path in self.stages:
             if path.applies_to.covers(kind, category, level, grade):
@@ -273,4 +303,6 @@ class Contract(Section):
 
     def words(self, words: Words, language: Language | None = None) -> str:
         """The words in this language, else in the contract's, else in any."""
-        return words.get(language or self.language) or words.get(self.language) or next(iter(words.values()), "")
+        return (
+            words.get(language or self.language) or words.get(self.language) or next(iter(words.values()), "")
+        )

@@ -35,7 +35,10 @@ Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LIMIT_TEXT)]
 """Free text. It goes to the content table and never into the ledger (invariant 19)."""
 
-Level = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, int) else v)]
+Level = Annotated[
+    str,
+    BeforeValidator(lambda v: str(v) if isinstance(v, int) else v, json_schema_input_type=str | int),
+]
 """A level's key as the contract names it; JSON may write 2 for "2"."""
 
 
