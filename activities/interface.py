@@ -59,6 +59,8 @@ class Rejected(Value):
     """A start that cannot become a complaint: a row in the rejects (invariant 17)."""
 
     workflow_id: str
+    first_run: str
+    """A registration made by this run is taken back, so that a corrected start can have the reference."""
     reason: str
     recorded_at: Instant
     contract: str = ""
@@ -91,3 +93,15 @@ class Delivered(Value):
     """Messages accepted by the mail server in this round."""
     waiting: int = 0
     """Notices that still wait, because a mail could not be sent yet."""
+
+
+class Stream(Value):
+    """Whose ledger to load."""
+
+    complaint: str
+
+
+class Ledger(Value):
+    """A complaint's entries, in order."""
+
+    entries: tuple[Entry, ...]

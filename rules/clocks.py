@@ -126,5 +126,3 @@ def _done(promise: Obligation, parts: dict[str, datetime]) -> datetime | None:
     if promise.met_by.any_of:
         return min(parts.values())
     return max(parts.values()) if len(parts) == len(promise.met_by.all_of) else None
-
-

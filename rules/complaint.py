@@ -207,14 +207,24 @@ def evolve(case: Complaint, entry: Entry) -> Complaint:
             new["closed"] = Closing(seq=entry.seq, at=entry.occurred_at, reason=data["reason"])
         case "acknowledged":
             new["notices"] = tuple(
-                n.model_copy(update={"acknowledged": entry.seq, "until": _until(data)}) if n.key in data["notices"] else n
+                n.model_copy(update={"acknowledged": entry.seq, "until": _until(data)})
+                if n.key in data["notices"]
+                else n
                 for n in new.get("notices", case.notices)
             )
         case "notice_accepted" | "notice_undeliverable" | "notice_bounced":
             new |= _delivery(case, entry)
         case "clock_started":
             new["clocks"] = (*case.clocks, _clock(entry))
-        case "clock_met" | "clock_unmet" | "clock_missed" | "clock_done" | "clock_ended" | "miss_refuted" | "rung_reached":
+        case (
+            "clock_met"
+            | "clock_unmet"
+            | "clock_missed"
+            | "clock_done"
+            | "clock_ended"
+            | "miss_refuted"
+            | "rung_reached"
+        ):
             new["clocks"] = tuple(
                 _judged(clock, entry) if clock.id == data["clock"] else clock for clock in case.clocks
             )
@@ -294,5 +304,3 @@ def _delivery(case: Complaint, entry: Entry) -> dict[str, Any]:
         )
         acts = (*acts, act)
     return {"notices": notices, "acts": acts}
-
-

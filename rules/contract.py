@@ -31,9 +31,7 @@ Kind = Literal["complaint", "suggestion", "request", "enquiry"]
 """Rule 3: what somebody brings is one of these four."""
 KINDS: tuple[Kind, ...] = ("complaint", "suggestion", "request", "enquiry")
 
-Stage = Literal[
-    "received", "classified", "answered", "investigating", "proposed", "resolved", "confirming", "closed"
-]
+Stage = Literal["received", "classified", "answered", "investigating", "proposed", "resolved", "confirming", "closed"]
 """Where a complaint stands (rule 1). A contract lists which of them it needs."""
 
 Language = Literal["en", "zh-CN"]
@@ -282,9 +280,7 @@ class Contract(Section):
                 raise ValueError(f"role {role!r} must name its party, such as handler.{role}")
         return roles
 
-    def path(
-        self, kind: str, category: str | None, level: str | None, grade: str | None
-    ) -> tuple[Stage, ...]:
+    def path(self, kind: str, category: str | None, level: str | None, grade: str | None) -> tuple[Stage, ...]:
         """The stages a complaint like this goes through; the first path that covers it."""
         for path in self.stages:
             if path.applies_to.covers(kind, category, level, grade):
@@ -303,6 +299,4 @@ class Contract(Section):
 
     def words(self, words: Words, language: Language | None = None) -> str:
         """The words in this language, else in the contract's, else in any."""
-        return (
-            words.get(language or self.language) or words.get(self.language) or next(iter(words.values()), "")
-        )
+        return words.get(language or self.language) or words.get(self.language) or next(iter(words.values()), "")

@@ -23,7 +23,7 @@ from rules.complaint import Complaint, evolve, opened
 from rules.judge import InForce, notices_of_act, settle
 from rules.ledger import ContentRef, Entry, Refused, content_ref, digest
 from rules.notices import Outcome
-from rules.stage import allows, reached
+from rules.stage import allows
 from rules.values import SYSTEM, Actor
 
 AHEAD = timedelta(minutes=2)
@@ -37,13 +37,15 @@ class Decision:
     case: Complaint
     entries: list[Entry] = field(default_factory=list)
     texts: dict[int, dict[str, str]] = field(default_factory=dict)
+    repeats: int = 0
+    """The entry that a repeated command stands at already; nothing new is decided then."""
 
 
 def open_complaint(start: OpenComplaint, law: InForce, recorded_at: datetime, now: datetime) -> Decision:
     """The opening and every clock it sets going.
 
     `recorded_at` is when Ombud first heard of it, `now` when this runs: rungs between the two are late, not passed.
-    Raises Refused for a kind, category, level or grade that the contract does not know, and for a receipt in the future.
+    Raises Refused for a kind, category, level or grade that the contract does not know, and for a future receipt.
     """
     contract = law.contract
     _known("kind", start.kind, contract.kinds)
@@ -108,7 +110,7 @@ def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: 
     if key in case.keys:
         if case.keys[key][0] != fingerprint:
             raise Refused(f"The key {key!r} was used for another command; give a new command a new key.")
-        return Decision(case)
+        return Decision(case, repeats=case.keys[key][1])
     if case.closed:
         raise Refused(
             f"Complaint {case.id} is closed ({case.closed.reason}); nothing can be added. "
@@ -124,7 +126,11 @@ def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: 
         )
     data = _check(case, law, command, by)
     texts = command.texts()
-    flags = [f"forbidden promise: {said}" for said in law.contract.scripts.forbidden if any(said in t for t in texts.values())]
+    flags = [
+        f"forbidden promise: {said}"
+        for said in law.contract.scripts.forbidden
+        if any(said in t for t in texts.values())
+    ]
     data |= {"command": command.name, "acts": list(command.acts())}
     data |= {"occurred_at_given": original} if original else {}
     data |= {"flags": flags} if flags else {}
@@ -180,6 +186,12 @@ def refuse(case: Complaint, command: str, reason: str, now: datetime) -> Decisio
         recorded_at=now,
         data={"command": command[:100], "reason": reason[:2000]},
     )
+    return Decision(evolve(case, entry), [entry])
+
+
+def cancel(case: Complaint, now: datetime) -> Decision:
+    """The record of a cancel request: it ends nothing, a complaint ends by `withdraw` or `close`."""
+    entry = Entry(seq=case.seq + 1, type="cancel_ignored", by=SYSTEM, via="ui", occurred_at=now, recorded_at=now)
     return Decision(evolve(case, entry), [entry])
 
 
@@ -311,11 +323,10 @@ def _flags_at_opening(start: OpenComplaint, law: InForce, received_at: datetime)
     flags = []
     if law.contract.channels and start.channel not in law.contract.channels:
         flags.append(f"channel not in the contract: {start.channel}")
-    if not law.contract.term.covers(received_at.astimezone(law.calendar.zone).date()):
+    if not law.contract.term.covers(law.calendar.local(received_at).date()):
         flags.append("received outside the contract's term")
     return flags
 
 
 def _refs(texts: dict[str, str]) -> tuple[ContentRef, ...]:
     return tuple(content_ref(name, text) for name, text in texts.items())
-

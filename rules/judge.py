@@ -103,7 +103,14 @@ def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[_Moment]:
             yield from _judgements(case, clock, run_, promise, now, order)
     silence = _silence(case, law)
     if silence is not None and silence <= now:
-        yield _Moment(silence, 5, 0, "closed", {"reason": "silence", "agreement": True}, notices_of_act(case, law.contract, "close"))
+        yield _Moment(
+            silence,
+            5,
+            0,
+            "closed",
+            {"reason": "silence", "agreement": True},
+            notices_of_act(case, law.contract, "close"),
+        )
 
 
 def _start(case: Complaint, law: InForce, run: Run, order: int) -> _Moment:
@@ -197,7 +204,14 @@ def _rungs(
         elif at <= clock.known_at:
             data["passed"] = "before it was registered"
             roles = _told_once(clock, promise.ladder, index)
-        yield _Moment(at, 4, order, "rung_reached", data, _notices(case, f"{clock.id}@{rung.label}", roles, promise.urgent))
+        yield _Moment(
+            at,
+            4,
+            order,
+            "rung_reached",
+            data,
+            _notices(case, f"{clock.id}@{rung.label}", roles, promise.urgent),
+        )
         return
 
 
@@ -217,11 +231,11 @@ def _rung_at(case: Complaint, clock: Clock, ladder: tuple[Step, ...], index: int
     nominal = clock.rungs[index].at
     if ladder[index].unless != "acknowledged":
         return nominal
-    told = [n for n in _answering(case, clock, ladder, index) if n.rung == _last_told(case, clock, index)]
+    told = [n for n in _answering(case, clock, index) if n.rung == _last_told(case, clock, index)]
     failed = [n.undeliverable_at for n in told if n.undeliverable_at is not None]
     if told and len(failed) == len(told):
         nominal = min(nominal, max(failed))
-    until = [n.until for n in _answering(case, clock, ladder, index) if n.until is not None]
+    until = [n.until for n in _answering(case, clock, index) if n.until is not None]
     return max([nominal, *until])
 
 
@@ -236,11 +250,12 @@ def _acknowledged(case: Complaint, clock: Clock, ladder: tuple[Step, ...], index
     if ladder[index].unless != "acknowledged":
         return None
     return next(
-        (n.acknowledged for n in _answering(case, clock, ladder, index) if n.acknowledged and n.until is None), None
+        (n.acknowledged for n in _answering(case, clock, index) if n.acknowledged and n.until is None),
+        None,
     )
 
 
-def _answering(case: Complaint, clock: Clock, ladder: tuple[Step, ...], index: int) -> list[NoticeState]:
+def _answering(case: Complaint, clock: Clock, index: int) -> list[NoticeState]:
     """The notices whose acknowledgement counts for this rung: an acknowledged warning never silences the miss."""
     late = clock.rungs[index].at >= clock.due_at
     labels = {r.label for r in clock.rungs[:index] if not late or r.at >= clock.due_at}
@@ -265,4 +280,3 @@ def _notices(case: Complaint, about: str, roles: tuple[str, ...], urgent: bool =
 def notices_of_act(case: Complaint, contract: Contract, command: str) -> tuple[Notice, ...]:
     """Whom the contract tells of an act; the key names the entry that is about to record it."""
     return _notices(case, f"{command}#{case.seq + 1}", contract.notices.get(command, ()))
-

@@ -19,7 +19,7 @@ class Value(BaseModel):
 def _not_a_number(value: Any) -> Any:
     """Pydantic would read a bare number as seconds since 1970; a person would mean something else."""
     if isinstance(value, (int, float)):
-        raise ValueError("give a time as RFC 3339 with its offset, such as 2026-11-20T17:50:00+08:00")
+        raise ValueError("give a time as RFC 3339 with its offset, such as 2026-11-20T17:50:00+08:00")  # noqa: TRY004 pydantic takes a ValueError
     return value
 
 

@@ -1,0 +1,58 @@
+"""How a complaint shows itself in the Web UI: its clocks in the current details, and labels on its timer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rules.complaint import Complaint
+from rules.contract import Words
+from rules.judge import InForce, Wake
+from rules.stage import reached
+
+WORDS: dict[str, Words] = {
+    "due": {"en": "due", "zh-CN": "到期"},
+    "silence": {"en": "closes unless the customer objects", "zh-CN": "客户无异议则结案"},
+    "head": {"en": "clause · promise · due · state", "zh-CN": "条款 · 承诺 · 期限 · 状态"},
+    "running": {"en": "running", "zh-CN": "进行中"},
+    "met": {"en": "met", "zh-CN": "按时"},
+    "missed": {"en": "**missed**", "zh-CN": "**超时**"},
+    "ended": {"en": "ended", "zh-CN": "已终止"},
+    "refuted": {"en": "missed, reported late", "zh-CN": "超时，事后补报"},
+    "provisional": {"en": "provisional", "zh-CN": "暂定"},
+    "cancel": {
+        "en": "Cancel does not end a complaint; use the update `withdraw` or `close`.",
+        "zh-CN": "取消不能终止投诉；请使用更新 `withdraw` 或 `close`。",
+    },
+}
+
+
+def label(law: InForce, case: Complaint, wake: Wake) -> str:
+    """What the timer waits for, such as “First response 50% · E 2.1.1”, in the contract's language."""
+    contract = law.contract
+    rung = contract.words(WORDS[wake.rung]) if wake.rung in WORDS else wake.rung
+    if not wake.clock:
+        return rung
+    promise = contract.obligations[case.clock(wake.clock).obligation]
+    return f"{contract.words(promise.title)} {rung} · {promise.clause}"
+
+
+def markdown(law: InForce, case: Complaint, cancelled: bool) -> str:
+    """The current details: stage, and every clock with clause, due and state."""
+
+    def words(key: str) -> str:
+        return law.contract.words(WORDS[key])
+
+    def local(at: datetime) -> str:
+        return law.calendar.local(at).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+    lines = [f"**{reached(case, law.contract)}** · {case.id}", ""]
+    if cancelled:
+        lines += [f"> {words('cancel')}", ""]
+    head = words("head").split(" · ")
+    lines += ["| " + " | ".join(head) + " |", "|---|---|---|---|"]
+    for clock in case.clocks:
+        promise = law.contract.obligations[clock.obligation]
+        state = words("refuted" if clock.refuted_at else clock.status)
+        due = local(clock.due_at) + (f" ({words('provisional')})" if clock.provisional else "")
+        lines.append(f"| {promise.clause} | {law.contract.words(promise.title)} #{clock.n} | {due} | {state} |")
+    return "\n".join(lines)

@@ -1,0 +1,77 @@
+"""Hands entries to Postgres in order, off the clock's path: an outage delays records, never clocks (invariant 15)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.interface import RECORD, Batch, Recorded
+    from rules.ledger import Entry
+    from rules.values import Value
+
+MOST = 50
+"""Entries in one batch; a batch is one transaction."""
+
+Result = TypeVar("Result")
+
+
+async def durable(name: str, argument: Value, result: type[Result], summary: str) -> Result:
+    """Run an activity until it succeeds: once as a local activity, then as a regular one without end.
+
+    The local one costs one event and no round trip. It gets a single short try, since a workflow task is held while it
+    runs; when the neighbour is away, the regular one waits for it beside the clocks.
+    """
+    try:
+        done: Result = await workflow.execute_local_activity(
+            name,
+            argument,
+            result_type=result,
+            start_to_close_timeout=timedelta(seconds=3),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+            summary=summary,
+        )
+    except ActivityError:
+        done = await workflow.execute_activity(
+            name,
+            argument,
+            result_type=result,
+            start_to_close_timeout=timedelta(seconds=60),
+            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
+            summary=summary,
+        )
+    return done
+
+
+class Outbox:
+    """Entries decided and not yet recorded, with their texts. Carried on when a run continues as new."""
+
+    def __init__(self, complaint: str, version: str) -> None:
+        self.complaint = complaint
+        self.version = version
+        self.entries: list[Entry] = []
+        self.texts: dict[int, dict[str, str]] = {}
+
+    def add(self, entries: list[Entry], texts: dict[int, dict[str, str]]) -> None:
+        self.entries += entries
+        self.texts |= texts
+
+    def clear(self) -> None:
+        """Forget what was decided: the ledger holds something else."""
+        self.entries.clear()
+        self.texts.clear()
+
+    async def record(self) -> Recorded:
+        """Record the oldest entries; on return they stand in Postgres, or the ledger holds others in their place."""
+        entries = tuple(self.entries[:MOST])
+        texts = {entry.seq: self.texts[entry.seq] for entry in entries if entry.seq in self.texts}
+        batch = Batch(complaint=self.complaint, version=self.version, entries=entries, texts=texts)
+        recorded = await durable(RECORD, batch, Recorded, f"record {entries[0].seq}–{entries[-1].seq}")
+        del self.entries[: len(entries)]
+        for entry in entries:
+            self.texts.pop(entry.seq, None)
+        return recorded
