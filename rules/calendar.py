@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -32,10 +32,11 @@ class Skipped(NamedTuple):
 class WorkingCalendar:
     """Answers in working time for one `CalendarSpec`.
 
-    Instants go in with any offset and come out in the calendar's zone. Windows are closed at the start and open at
-    the end; an amount that ends exactly at closing ends at closing. A working day is a local date on which hours
-    start; hours past midnight belong to the date they start on. Instances may be shared between threads. Whatever
-    would lie outside the years 2 to 9998 raises OutsideCalendarError.
+    Instants go in with any offset and come out in the calendar's zone, with a fixed offset: so they read, compare
+    and subtract the same before and after a trip through JSON, in the hour the clocks repeat as well. Windows are
+    closed at the start and open at the end; an amount that ends exactly at closing ends at closing. A working day is
+    a local date on which hours start; hours past midnight belong to the date they start on. Instances may be shared
+    between threads. Whatever would lie outside the years 2 to 9998 raises OutsideCalendarError.
     """
 
     def __init__(self, spec: CalendarSpec) -> None:
@@ -109,9 +110,7 @@ class WorkingCalendar:
         ordinal = day.toordinal()
         table = self._covering_days(day, day)
         while True:
-            index = (
-                bisect_right(table.days, ordinal) + n - 1 if n > 0 else bisect_left(table.days, ordinal) + n
-            )
+            index = bisect_right(table.days, ordinal) + n - 1 if n > 0 else bisect_left(table.days, ordinal) + n
             if 0 <= index < len(table.days):
                 return date.fromordinal(table.days[index])
             table = self._further(table, forward=n > 0)
@@ -145,11 +144,7 @@ class WorkingCalendar:
 
     def skipped(self, start: date, end: date) -> list[Skipped]:
         """The dates after the first up to the second that do not work, each with its reason."""
-        return [
-            Skipped(day, self.spec.on(day).name or "")
-            for day in dates(start, end)
-            if not self.is_working_day(day)
-        ]
+        return [Skipped(day, self.spec.on(day).name or "") for day in dates(start, end) if not self.is_working_day(day)]
 
     def unknown_years(self, start: date, end: date) -> list[int]:
         """Years touched whose statutory holidays are not published, so that counting there is provisional."""
@@ -158,8 +153,8 @@ class WorkingCalendar:
     # Local time
 
     def local(self, instant: datetime) -> datetime:
-        """The same instant in the calendar's zone."""
-        return instant.astimezone(self.zone)
+        """The same instant in the calendar's zone, with the offset of that moment."""
+        return _fixed(instant.astimezone(self.zone))
 
     def at(self, day: date, clock: time = time.min) -> datetime:
         """The first instant at which the local clock shows this date and time; midnight by default."""
@@ -168,7 +163,7 @@ class WorkingCalendar:
     # The timetable, as far as it is needed
 
     def _moment(self, at: int) -> datetime:
-        return (_EPOCH + timedelta(microseconds=at)).astimezone(self.zone)
+        return _fixed((_EPOCH + timedelta(microseconds=at)).astimezone(self.zone))
 
     def _covering(self, first: int, last: int) -> Timetable:
         table = self._table
@@ -194,9 +189,7 @@ class WorkingCalendar:
         raise OutsideCalendarError
 
     def _reaching(self, first_year: int, last_year: int) -> Timetable:
-        table = self._compiler.compile(
-            min(self._table.first_year, first_year), max(self._table.last_year, last_year)
-        )
+        table = self._compiler.compile(min(self._table.first_year, first_year), max(self._table.last_year, last_year))
         self._table = table  # one assignment: threads see the old table or the new one, each complete
         return table
 
@@ -206,6 +199,15 @@ class WorkingCalendar:
         if index == len(table.days) or table.days[index] != day.toordinal():
             raise ValueError(f"{day} is no working day")
         return table, index
+
+
+@lru_cache(maxsize=1024)
+def _offset(offset: timedelta | None) -> timezone:
+    return timezone(offset or timedelta())
+
+
+def _fixed(instant: datetime) -> datetime:
+    return instant.replace(tzinfo=_offset(instant.utcoffset()), fold=0)
 
 
 def dates(start: date, end: date) -> Iterator[date]:

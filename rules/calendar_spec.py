@@ -133,9 +133,7 @@ class CalendarSpec(_Section):
             OSError,
             ValueError,
         ) as missing:  # not found, a folder, a path that leaves the database
-            raise ValueError(
-                f"unknown time zone {zone!r}; use an IANA name such as Asia/Shanghai"
-            ) from missing
+            raise ValueError(f"unknown time zone {zone!r}; use an IANA name such as Asia/Shanghai") from missing
         return zone
 
     @model_validator(mode="after")

@@ -44,9 +44,7 @@ def _parse_days(text: str) -> tuple[int, ...]:
     for part in text.lower().split(","):
         ends = [end.strip() for end in part.split("-")]
         if len(ends) > 2 or any(end not in WEEKDAYS for end in ends):
-            raise ValueError(
-                f"{text!r} names no weekdays; use {', '.join(WEEKDAYS)} and ranges such as mon-fri"
-            )
+            raise ValueError(f"{text!r} names no weekdays; use {', '.join(WEEKDAYS)} and ranges such as mon-fri")
         first, last = WEEKDAYS.index(ends[0]), WEEKDAYS.index(ends[-1])
         days += [day % 7 for day in range(first, last + 1 + (7 if last < first else 0))]
     return tuple(days)
@@ -107,9 +105,7 @@ def _sound_week(hours: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]
     # Eight days: what runs past midnight on Sunday meets Monday.
     week = pattern(hours)
     _refuse_overlap(
-        Hours(window.start + day * DAY, window.end + day * DAY)
-        for day in range(8)
-        for window in week[day % 7]
+        Hours(window.start + day * DAY, window.end + day * DAY) for day in range(8) for window in week[day % 7]
     )
     return hours
 

@@ -55,8 +55,7 @@ def _elsewhere(place: str, years: range) -> dict[int, tuple[Holiday, ...]]:
     english = read("en_US" if "en_US" in library.supported_languages else None)
     chinese = read("zh_CN") if "zh_CN" in library.supported_languages else english
     off: dict[date, Label] = {
-        day: name if chinese[day] == name else {"en": name, "zh-CN": chinese[day]}
-        for day, name in english.items()
+        day: name if chinese[day] == name else {"en": name, "zh-CN": chinese[day]} for day, name in english.items()
     }
     work = dict.fromkeys(english.weekend_workdays, _MAKE_UP)
     return {year: _by_name(year, off, work) for year in years if _is_known(english, year)}

@@ -64,8 +64,7 @@ class Timetable(NamedTuple):
         window = bisect_right(self.starts, at) - 1
         if window < 0:
             return 0
-        end = self.ends[window]
-        return self.before[window] + (at if at < end else end) - self.starts[window]
+        return self.before[window] + min(at, self.ends[window]) - self.starts[window]
 
 
 class Compiler:
