@@ -1,0 +1,302 @@
+"""Every table in Postgres, and who may write it.
+
+Three kinds stand side by side:
+
+- **Sources**: `ledger`, `registry`, `contract_versions`, `content`. The database itself refuses to change or remove a
+  row of them. `content_keys` is the one exception: destroying a key is erasure (invariant 19).
+- **Projections**: `complaints`, `clocks`, `notices`, `messages`. Derived from the ledger by `storage.projector` and by
+  nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING` are the exception: they say
+  how a delivery is going, stand in no ledger and are not compared.
+- **Working tables**: `people` and `holders` (the directory, live), `rejects` (starts that cannot become a complaint).
+
+A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>` and
+`message/<message id>`; content lies under the stream and sequence of the entry that refers to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Computed,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+WORKING = {"working": True}
+"""`Column.info` of what says how a delivery is going: in no ledger, so a rebuild leaves it alone."""
+
+Time = DateTime(timezone=True)
+
+
+def _needed(name: str, kind: Any = Text, **more: Any) -> Column[Any]:
+    return Column(name, kind, nullable=False, **more)
+
+
+def _objects(name: str, comment: str) -> Column[Any]:
+    """A JSON object that entries add members to."""
+    return Column(name, JSONB, nullable=False, server_default=text("'{}'::jsonb"), comment=comment)
+
+
+# --- sources --------------------------------------------------------------------------------------------------------
+
+contract_versions = Table(
+    "contract_versions",
+    metadata,
+    Column("version", Text, primary_key=True, comment="SHA-256 of contract, effective_from and body"),
+    _needed("contract"),
+    _needed("effective_from", Time, comment="complaints received from then on are pinned to it"),
+    _needed("body", JSONB, comment="the contract as its file says, defaults filled in"),
+    _needed("published_at", Time),
+    _needed("published_by"),
+    UniqueConstraint("contract", "effective_from"),
+    comment="contracts as published; a row never changes",
+)
+
+registry = Table(
+    "registry",
+    metadata,
+    _needed("contract"),
+    _needed("reference"),
+    _needed("digest", comment="SHA-256 of the start: other content under the same reference is a conflict"),
+    _needed("first_run", comment="the first run of the workflow that may call this complaint its own"),
+    Column("version", ForeignKey("contract_versions.version"), nullable=False, comment="pinned at receipt"),
+    _needed("registered_at", Time),
+    PrimaryKeyConstraint("contract", "reference"),
+    comment="one row a complaint, for ever: starting twice starts once",
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    _needed("stream", comment="complaint/<contract>/<reference> or message/<message id>"),
+    _needed("seq", Integer, comment="1, 2, 3 … within the stream, without a gap"),
+    _needed("type"),
+    _needed("v", SmallInteger, comment="version of the shape of this type"),
+    _needed("occurred_at", Time, comment="when it happened"),
+    _needed("recorded_at", Time, comment="when Ombud learned of it"),
+    _needed("body", JSONB, comment="the whole entry"),
+    PrimaryKeyConstraint("stream", "seq"),
+    Index("ledger_refused_idx", "recorded_at", postgresql_where=text("type = 'refused'")),
+    comment="what happened, append-only; everything else is derived from it",
+)
+
+content_keys = Table(
+    "content_keys",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("wrapped", LargeBinary, comment="the stream's key under the master key; NULL once destroyed"),
+    Column("nonce", LargeBinary),
+    _needed("master_key_id", comment="which master key wraps it"),
+    _needed("created_at", Time, server_default=text("now()")),
+    Column("destroyed_at", Time, comment="since then nobody can read this stream's content"),
+    comment="one key a stream; destroying it is erasure",
+)
+
+content = Table(
+    "content",
+    metadata,
+    _needed("stream"),
+    _needed("seq", Integer, comment="the ledger entry that refers to it"),
+    _needed("field"),
+    _needed("nonce", LargeBinary),
+    _needed("ciphertext", LargeBinary, comment="AES-256-GCM; stream, seq and field are authenticated with it"),
+    PrimaryKeyConstraint("stream", "seq", "field"),
+    comment="free text, personal data and the mails as they were sent, encrypted with the key of their stream",
+)
+
+# --- projections ----------------------------------------------------------------------------------------------------
+
+complaints = Table(
+    "complaints",
+    metadata,
+    Column("id", Text, primary_key=True, comment="contract/reference"),
+    _needed("contract"),
+    _needed("reference"),
+    _needed("version", comment="of the contract, pinned at receipt"),
+    _needed("seq", Integer, comment="its latest ledger entry"),
+    _needed("kind"),
+    Column("category", Text),
+    Column("level", Text),
+    Column("grade", Text, comment="the customer's"),
+    _needed("channel"),
+    Column("language", Text),
+    _needed("stage"),
+    Column("owner", Text, comment="person; NULL until assigned"),
+    _needed("route", comment="role that handles it until a person owns it"),
+    Column("complainant", Text, comment="the backend's own id"),
+    Column("against", Text, comment="the person complained about: told of nothing, decides nothing"),
+    Column("incident", Text),
+    Column("follows", Text),
+    Column("raised_at", Time, comment="when the customer first spoke"),
+    _needed("received_at", Time, comment="day 0 of its clocks"),
+    _needed("recorded_at", Time, comment="when Ombud learned of it"),
+    Column("resolved_at", Time),
+    Column("outcome", Text, comment="upheld, partly or not_upheld"),
+    _needed("rejections", Integer, comment="how often the customer rejected the result"),
+    Column("closed_at", Time),
+    Column("closed_reason", Text),
+    _needed("history", Boolean, comment="an old case brought in for the record: nobody was told"),
+    _objects("flags", "what is odd about it, by the sequence of the entry that says so"),
+    Index(None, "contract", "received_at"),
+    Index("complaints_open_idx", "contract", "stage", postgresql_where=text("closed_at IS NULL")),
+    comment="one row a complaint, as it stands now",
+)
+
+clocks = Table(
+    "clocks",
+    metadata,
+    _needed("complaint"),
+    _needed("obligation"),
+    _needed("n", Integer, comment="armed for the n-th time"),
+    _needed("clause"),
+    _needed("status", comment="running, met, missed or ended; ended clocks count in no rate"),
+    _needed("started_at", Time),
+    _needed("due_at", Time),
+    _needed("provisional", Boolean, comment="counted through a year whose holidays nobody has published yet"),
+    Column("missed_at", Time, comment="its due time, once missed; never taken back"),
+    Column("detected_at", Time, comment="when the miss was recorded"),
+    Column("refuted_at", Time, comment="when a timely act was reported after all"),
+    Column("done_at", Time, comment="when what it asks for was done, in time or late"),
+    Column("late_seconds", Integer, comment="done_at behind due_at, on the wall clock"),
+    Column("end_reason", Text),
+    Column("ended_at", Time),
+    Column("parts", JSONB, comment="each act that met it, and when"),
+    _needed("explanation", JSONB, comment="how its due time was counted"),
+    _needed("ladder", JSONB, comment="its rungs and their instants as planned"),
+    _objects("reached", "rungs reached: at, recorded_at, and why nobody was told where nobody was"),
+    PrimaryKeyConstraint("complaint", "obligation", "n"),
+    Index("clocks_running_idx", "due_at", postgresql_where=text("status = 'running'")),
+    Index("clocks_missed_idx", "missed_at", postgresql_where=text("missed_at IS NOT NULL")),
+    comment="one row an obligation armed for a complaint",
+)
+
+_WAITING = text("claimed_at IS NULL AND undeliverable_at IS NULL AND acknowledged_at IS NULL")
+
+# The state follows from the times, since two streams report on a notice and neither waits for the other.
+_NOTICE_STATE = (
+    "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' "
+    "WHEN accepted_at IS NOT NULL THEN 'accepted' WHEN claimed_at IS NOT NULL THEN 'claimed' ELSE 'planned' END"
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("key", Text, primary_key=True, comment="complaint, clock and rung or act, role: claimed at most once"),
+    _needed("complaint"),
+    _needed("contract"),
+    _needed("seq", Integer, comment="the ledger entry it tells of"),
+    Column("clock", Text, comment="obligation#n, when it tells of a rung"),
+    Column("rung", Text),
+    Column("command", Text, comment="when it tells of an act"),
+    _needed("role"),
+    _needed("urgent", Boolean),
+    Column("state", Text, Computed(_NOTICE_STATE, persisted=True), nullable=False),
+    _needed("occurred_at", Time, comment="when what it tells of happened"),
+    _needed("planned_at", Time, comment="when that was recorded"),
+    Column("message", Text, comment="the message that carries it"),
+    Column("person", Text, comment="who stood behind the role when it was claimed"),
+    Column("claimed_at", Time),
+    Column("accepted_at", Time, comment="the recipient's server took it; not yet delivered"),
+    Column("undeliverable_at", Time),
+    Column("reason", Text, comment="why it is undeliverable"),
+    Column("acknowledged_at", Time),
+    Column("acknowledged_by", Text, comment="person, else role"),
+    Column("follow", Text, comment="taken_over, passed or noted"),
+    Column("until", Time, comment="taken over until then"),
+    Index("notices_waiting_idx", "contract", "role", postgresql_where=_WAITING),
+    Index(None, "complaint"),
+    Index(None, "message", postgresql_where=text("message IS NOT NULL")),
+    Index("notices_undeliverable_idx", "undeliverable_at", postgresql_where=text("undeliverable_at IS NOT NULL")),
+    comment="what one role is told about one rung or act",
+)
+
+_MESSAGE_STATE = (
+    "CASE WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' WHEN accepted_at IS NOT NULL THEN 'accepted' "
+    "ELSE 'claimed' END"
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Text, primary_key=True, comment="SHA-256 over the keys of its notices; left part of the Message-ID"),
+    _needed("person"),
+    _needed("channel"),
+    _needed("language"),
+    Column("state", Text, Computed(_MESSAGE_STATE, persisted=True), nullable=False),
+    _needed("claimed_at", Time),
+    Column("accepted_at", Time),
+    Column("reply", Text, comment="of the server that accepted it"),
+    Column("undeliverable_at", Time),
+    Column("reason", Text),
+    Column("attempts", Integer, nullable=False, server_default=text("0"), info=WORKING),
+    Column("tried_at", Time, info=WORKING, comment="the latest attempt"),
+    Column("last_error", Text, info=WORKING),
+    Index(
+        "messages_waiting_idx",
+        "person",
+        postgresql_where=text("accepted_at IS NULL AND undeliverable_at IS NULL"),
+    ),
+    comment="one mail that carries one or more notices; as sent it lies in content, field mail",
+)
+
+PROJECTIONS = (complaints, clocks, notices, messages)
+
+# --- working tables -------------------------------------------------------------------------------------------------
+
+rejects = Table(
+    "rejects",
+    metadata,
+    _needed("workflow_id"),
+    _needed("recorded_at", Time),
+    _needed("contract", comment="as given; may be empty"),
+    _needed("reference", comment="as given; may be empty"),
+    _needed("reason"),
+    PrimaryKeyConstraint("workflow_id", "recorded_at"),
+    comment="starts that cannot become a complaint",
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _needed("name"),
+    _needed("email"),
+    _needed("language"),
+    _needed("zone", comment="IANA time zone"),
+    comment="the directory: who can be told",
+)
+
+holders = Table(
+    "holders",
+    metadata,
+    _needed("contract", comment="* for every contract"),
+    _needed("role"),
+    Column("person", ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
+    _needed("position", Integer, comment="the first who may be told is told"),
+    PrimaryKeyConstraint("contract", "role", "person"),
+    comment="the directory: who stands behind a role now",
+)
