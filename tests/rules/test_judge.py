@@ -287,9 +287,7 @@ def test_lowering_a_level_needs_an_approver_and_ends_its_clocks() -> None:
     story = Story().open("2026-03-02 10:00", level="3")
     with pytest.raises(Refused, match="approved_by"):
         story.tell("reclassify", "2026-03-02 10:30", level="1", reason="misjudged")
-    story.tell(
-        "reclassify", "2026-03-02 10:30", level="1", reason="misjudged", approved_by={"role": "handler.manager"}
-    )
+    story.tell("reclassify", "2026-03-02 10:30", level="1", reason="misjudged", approved_by={"role": "handler.manager"})
     assert story.clock("closed_loop").status == "ended"
 
 
@@ -372,7 +370,10 @@ def test_who_is_complained_about_may_not_act() -> None:
 def test_odd_openings_are_taken_and_flagged() -> None:
     """Rules 12 and 127: an unlisted channel or a date outside the term is no reason to lose a complaint."""
     story = Story().open("2025-12-01 10:00", recorded="2025-12-01 10:00", channel="fax")
-    assert story.entries[0].data["flags"] == ["channel not in the contract: fax", "received outside the contract's term"]
+    assert story.entries[0].data["flags"] == [
+        "channel not in the contract: fax",
+        "received outside the contract's term",
+    ]
 
 
 def test_a_forbidden_promise_in_a_reported_text_is_flagged_never_refused() -> None:
@@ -391,7 +392,8 @@ def test_no_word_of_anybody_stands_in_the_ledger() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("kind", "complaint"), ("category", "price"), ("level", "9"), ("complainant", {"grade": "vip"})]
+    ("field", "value"),
+    [("kind", "complaint"), ("category", "price"), ("level", "9"), ("complainant", {"grade": "vip"})],
 )
 def test_what_the_contract_does_not_know_is_refused_by_name(field: str, value: object) -> None:
     """Bad input: unknown kind, category, level or grade; the refusal lists what there is."""

@@ -207,5 +207,3 @@ class Story:
 def types(entries: list[Entry]) -> list[str]:
     """The types of some entries, in order."""
     return [entry.type for entry in entries]
-
-

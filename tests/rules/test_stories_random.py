@@ -1,0 +1,129 @@
+"""Random stories through the core: whatever people do in whatever order, the invariants hold after every step."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rules.commands import COMMANDS
+from rules.complaint import fold
+from rules.decide import decide, deliver, tick
+from rules.judge import next_wake
+from rules.ledger import Refused
+from rules.notices import Outcome
+from tests.support.story import Story, at
+
+BODIES: dict[str, list[dict[str, Any]]] = {
+    "respond": [{}],
+    "answer": [{}],
+    "hand_over": [{"to": "handler.manager"}],
+    "update_customer": [{}],
+    "contact": [{"role": "principal.responsible_person", "outcome": "reached"}],
+    "preliminary_plan": [{}],
+    "findings": [{"cause": "Wear."}],
+    "propose": [{}],
+    "tell_result": [{}, {"to": "principal"}],
+    "resolve": [{"outcome": "upheld"}],
+    "accept": [{}],
+    "reject": [{}],
+    "withdraw": [{}],
+    "customer_writes": [{}],
+    "no_reply_needed": [{}],
+    "reclassify": [
+        {"level": level, "reason": reason, "approved_by": {"role": "handler.manager"}}
+        for level in "123"
+        for reason in ("new_facts", "misjudged", "first_assessment")
+    ]
+    + [{"kind": "complaint", "reason": "misjudged"}, {"kind": "enquiry", "reason": "misjudged"}],
+    "assign": [{"person": "p.wang"}],
+    "explain": [{"reason": "Late parts."}, {"plan": "Friday."}, {"reason": "Late parts.", "plan": "Friday."}],
+    "acknowledge": [{"by": {"role": role}} for role in ("handler.owner", "handler.manager", "handler.director")]
+    + [{"by": {"role": "handler.manager"}, "follow": "passed", "to": "handler.director"}],
+    "note": [{}],
+    "close": [{}, {"agreement": False}],
+}
+
+STEPS = st.tuples(
+    st.sampled_from(sorted(BODIES)),
+    st.integers(0, 10),
+    st.integers(1, 60 * 24 * 6),
+    st.integers(0, 600),
+    st.booleans(),
+)
+"""Command, which of its bodies, minutes since the last step, minutes it happened before it was told, served timers."""
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    opening=st.sampled_from(
+        [{}, {"level": "2"}, {"kind": "complaint", "level": "3"}, {"kind": "complaint", "category": "product"}]
+    ),
+    late=st.integers(0, 60 * 24 * 3),
+    steps=st.lists(STEPS, max_size=25),
+)
+def test_the_invariants_hold_after_every_step(
+    opening: dict[str, Any], late: int, steps: list[tuple[str, int, int, int, bool]]
+) -> None:
+    """Invariants 2, 5, 11, 12, 16 and 18 over random commands, delays, outages and late reports."""
+    story = Story().open(
+        "2026-03-02 10:00", recorded=_text(at("2026-03-02 10:00") + timedelta(minutes=late)), **opening
+    )
+    now = story.case.recorded_at
+    _hold(story, now)
+    for name, which, minutes, before, served in steps:
+        now += timedelta(minutes=minutes)
+        if served:
+            while (wake := next_wake(story.case, story.law)) is not None and wake.at <= now:
+                story.note(tick(story.case, story.law, wake.at))
+                _hold(story, wake.at)
+        _tell(story, name, which, now, now - timedelta(minutes=before))
+        _hold(story, now)
+        for notice in [n.key for n in story.case.notices if not n.accepted and n.undeliverable_at is None][:1]:
+            outcome = Outcome(notice=notice, accepted=bool(which % 3), at=now)
+            story.note(deliver(story.case, story.law, outcome, now))
+            _hold(story, now)
+
+
+def _tell(story: Story, name: str, which: int, now: datetime, occurred_at: datetime) -> None:
+    bodies = BODIES[name]
+    fields = COMMANDS[name].model_fields
+    text = {"text": "Words."} if "text" in fields and fields["text"].is_required() else {}
+    command = COMMANDS[name].model_validate({"occurred_at": occurred_at, **text, **bodies[which % len(bodies)]})
+    before = story.case
+    try:
+        story.note(decide(before, story.law, command, now, f"{len(story.entries)}", "cli"))
+    except Refused:
+        story.note(tick(before, story.law, now))
+        return
+    again = decide(story.case, story.law, command, now, list(story.case.keys)[-1], "cli")
+    assert again.entries == [], "the same command under its key does nothing again"
+
+
+def _hold(story: Story, now: datetime) -> None:
+    case, entries = story.case, story.entries
+    assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+    assert fold(entries) == case
+    assert tick(case, story.law, now).entries == [], "what was due is on record"
+    wake = next_wake(case, story.law)
+    assert wake is None or wake.at > now
+    keys = story.notices()
+    assert len(keys) == len(set(keys)), "no notice twice"
+    missed = [entry.data["clock"] for entry in entries if entry.type == "clock_missed"]
+    assert len(missed) == len(set(missed)), "a miss is recorded once"
+    for clock in case.clocks:
+        assert (clock.missed is not None) == (clock.id in missed), "a recorded miss stays"
+        if clock.status == "met":
+            assert clock.done_at is not None
+            assert clock.done_at <= clock.due_at
+        rungs = [e for e in entries if e.type == "rung_reached" and e.data["clock"] == clock.id]
+        labels = [e.data["rung"] for e in rungs]
+        assert len(labels) == len(set(labels)), "a rung is reached once"
+    if case.closed:
+        assert all(clock.status != "running" for clock in case.clocks)
+
+
+def _text(instant: datetime) -> str:
+    return instant.strftime("%Y-%m-%d %H:%M:%S")
