@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from rules.contract import Kind, Stage
-from rules.values import Actor, Evidences, Instant, Level, Name, Reference, Text, Value
+from rules.values import Actor, Code, Evidences, Instant, Level, Name, Reference, Text, Value
 
 Via = Literal["ui", "cli", "http", "client", "signal", "import", "page"]
 """The way something reached Ombud."""
@@ -20,8 +20,6 @@ Via = Literal["ui", "cli", "http", "client", "signal", "import", "page"]
 CONTENT = "content"
 Content = Annotated[Text, CONTENT]
 """Text that goes to the content table; the ledger keeps its id and digest."""
-
-Code = Annotated[str, StringConstraints(pattern=r"^[\w.:-]{1,60}$")]
 
 
 class Command(Value):

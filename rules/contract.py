@@ -6,6 +6,7 @@ name, levels and categories are whatever the file lists, or nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -16,16 +17,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
-    field_validator,
 )
 
 from rules.calendar_spec import CalendarSpec
 from rules.terms import Term
-from rules.values import Level, Name
+from rules.values import Code, Level, Name
 
 Kind = Literal["complaint", "suggestion", "request", "enquiry"]
 """Rule 3: what somebody brings is one of these four."""
@@ -154,15 +153,24 @@ def _one_act(value: Any) -> Any:
     return {"any of": [value]} if isinstance(value, str) else value
 
 
-Percent = Annotated[str, StringConstraints(pattern=r"^(\d{1,2}(\.\d+)?%|due)$")]
+_SHARE = re.compile(r"\d{1,2}(\.\d{1,3})?%|due")
+
+
+def _share(value: Any) -> Any:
+    if not isinstance(value, str) or not _SHARE.fullmatch(value):
+        raise ValueError(f"{value!r} is never reached; write a share below 100%, such as 80%, or due")
+    return value
+
+
+Share = Annotated[str, BeforeValidator(_share), Field(json_schema_extra={"pattern": f"^({_SHARE.pattern})$"})]
 
 
 class Step(Section):
     """One rung of a ladder: when it is reached, who is told, and what silences it (invariants 13, 14)."""
 
-    at: Percent | None = None
+    at: Share | None = None
     """A share of the clock's own budget in its own unit, or `due`."""
-    after: str | None = None
+    after: Term | None = None
     """A distance behind the due time, such as `30 minutes` or `1 working day`."""
     tell: Names
     unless: Literal["acknowledged", "done"] = "done"
@@ -249,18 +257,18 @@ class Contract(Section):
     language: Language
     """The language in which operations see clocks and stages."""
     term: Validity
-    parties: dict[str, Party]
-    roles: dict[str, Role]
-    channels: dict[str, Titled] = {}
+    parties: dict[Name, Party]
+    roles: dict[Name, Role]
+    channels: dict[Code, Titled] = {}
     """Rules 10-12. A complaint through any other channel is taken and flagged."""
     kinds: tuple[Kind, ...] = KINDS
-    categories: dict[str, Category] = {}
+    categories: dict[Code, Category] = {}
     levels: dict[Level, Titled] = {}
     """Rules 21-23, gravest last; a contract may have none."""
-    grades: dict[str, Titled] = {}
+    grades: dict[Code, Titled] = {}
     calendar: CalendarSpec
     stages: tuple[Path, ...]
-    obligations: dict[str, Obligation]
+    obligations: dict[Name, Obligation]
     notices: dict[str, Names] = {}
     """Roles told of an act, such as `propose: principal.responsible_person` (rule 41)."""
     confirmation: Confirmation
@@ -271,14 +279,6 @@ class Contract(Section):
     service: Service = Service()
     readings: dict[str, str] = {}
     """Which reading of an ambiguous clause this contract takes, in its owner's words."""
-
-    @field_validator("roles")
-    @classmethod
-    def _roles_belong(cls, roles: dict[str, Role]) -> dict[str, Role]:
-        for role in roles:
-            if "." not in role:
-                raise ValueError(f"role {role!r} must name its party, such as handler.{role}")
-        return roles
 
     def path(self, kind: str, category: str | None, level: str | None, grade: str | None) -> tuple[Stage, ...]:
         """The stages a complaint like this goes through; the first path that covers it."""

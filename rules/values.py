@@ -29,6 +29,9 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_not_a_number)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,99}$")]
 """An id that may show in logs, subjects and search attributes: no spaces, nothing personal."""
 
+Code = Annotated[str, StringConstraints(pattern=r"^[\w.:-]{1,60}$")]
+"""A code of the contract or the backend, in any script: letters, digits, `_`, `.`, `:`, `-`; at most 60."""
+
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 """The backend's own number of a complaint: letters, digits, `_`, `.`, `-`; at most 100."""
 
