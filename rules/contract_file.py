@@ -25,6 +25,8 @@ RUN_OFF = 5
 OPEN_ENDED = 10
 """Years of holidays, from the first, of a contract without an end."""
 
+_PUBLISHED: Path = ("calendar", "published")
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -71,6 +73,8 @@ def read(text: str, name: str, today: date | None = None) -> Loaded:
         return Problem(name, document.line(path), _written(path), reason)
 
     errors = [problem(path, "is blank; fill it in, or remove the line") for path in document.blanks]
+    if document.has(_PUBLISHED):
+        errors.append(problem(_PUBLISHED, "is filled in when the contract is read; remove it"))
     contract = None
     try:
         contract = _with_holidays(Contract.model_validate(document.data))
@@ -162,7 +166,13 @@ def _meant(key: str) -> str:
 
 @cache
 def _keys() -> tuple[str, ...]:
-    """Every key that a contract file may have, from its schema."""
-    schema = Contract.model_json_schema()
-    sections = [schema, *schema["$defs"].values()]
+    """Every key that a contract file may have."""
+    sections = [schema(), *schema()["$defs"].values()]
     return tuple(sorted({key for section in sections for key in section.get("properties", {})}))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a contract file, for editors and other programs."""
+    whole = Contract.model_json_schema()
+    whole["$defs"]["CalendarSpec"]["properties"].pop(_PUBLISHED[-1])  # the snapshot's, never the file's
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}

@@ -48,10 +48,10 @@ def open_complaint(start: OpenComplaint, law: InForce, recorded_at: datetime, no
     Raises Refused for a kind, category, level or grade that the contract does not know, and for a future receipt.
     """
     contract = law.contract
-    _known("kind", start.kind, contract.kinds)
-    _known("category", start.category, tuple(contract.categories))
-    _known("level", start.level, tuple(contract.levels))
-    _known("grade", start.complainant.grade, tuple(contract.grades))
+    known("kind", start.kind, contract.kinds)
+    known("category", start.category, tuple(contract.categories))
+    known("level", start.level, tuple(contract.levels))
+    known("grade", start.complainant.grade, tuple(contract.grades))
     received_at, original = _happened(start.received_at, recorded_at, "received_at")
     category = contract.categories.get(start.category) if start.category else None
     level = start.level or (category.default_level if category else None)
@@ -217,10 +217,11 @@ def deliver(case: Complaint, law: InForce, outcome: Outcome, now: datetime) -> D
     return Decision(case, [entry, *judged])
 
 
-def _known(what: str, value: str | None, allowed: tuple[str, ...]) -> None:
+def known(what: str, value: str | None, allowed: tuple[str, ...]) -> None:
+    """Raises Refused, naming what there is, unless the value is left out or the contract has it."""
     if value is not None and value not in allowed:
-        known = ", ".join(allowed) or f"no {what}s at all"
-        raise Refused(f"Unknown {what} {value!r}; the contract has {known}.")
+        names = ", ".join(allowed) or f"no {what}s at all"
+        raise Refused(f"Unknown {what} {value!r}; the contract has {names}.")
 
 
 def _happened(given: datetime | None, now: datetime, field_name: str) -> tuple[datetime, str | None]:
@@ -254,7 +255,7 @@ def _check(case: Complaint, law: InForce, command: Command, by: Actor) -> dict[s
     data = command.facts()
     match command:
         case HandOver(to=role) | Contact(role=role):
-            _known("role", role, tuple(law.contract.roles))
+            known("role", role, tuple(law.contract.roles))
         case Assign(person=person) if person == case.against:
             raise Refused(f"{person} is complained about and may not own this complaint (rule 37).")
         case Reclassify():
@@ -280,9 +281,9 @@ def _check(case: Complaint, law: InForce, command: Command, by: Actor) -> dict[s
 
 def _check_classes(case: Complaint, law: InForce, command: Reclassify) -> None:
     contract, before = law.contract, case.now_is
-    _known("kind", command.kind, contract.kinds)
-    _known("category", command.category, tuple(contract.categories))
-    _known("level", command.level, tuple(contract.levels))
+    known("kind", command.kind, contract.kinds)
+    known("category", command.category, tuple(contract.categories))
+    known("level", command.level, tuple(contract.levels))
     if command.known_at and command.known_at < case.received_at:
         raise Refused("known_at lies before the receipt; facts known then make it `misjudged`, not `new_facts`.")
     order = list(contract.levels)
@@ -293,7 +294,7 @@ def _check_classes(case: Complaint, law: InForce, command: Reclassify) -> None:
 
 def _acknowledges(case: Complaint, law: InForce, command: Acknowledge, by: Actor) -> list[str]:
     if command.to:
-        _known("role", command.to, tuple(law.contract.roles))
+        known("role", command.to, tuple(law.contract.roles))
     mine = [n.key for n in case.notices if n.role == by.role and not n.acknowledged]
     if not command.notices:
         if not mine:
