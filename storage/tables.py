@@ -49,6 +49,10 @@ metadata = MetaData(
 WORKING = {"working": True}
 """`Column.info` of what says how a delivery is going: in no ledger, so a rebuild leaves it alone."""
 
+MERGE = "merge"
+"""Key in `Column.info`: how a change joins what the column holds. A column without it takes the change as it is."""
+OBJECT, SUM, EARLIEST = "object", "sum", "earliest"
+
 Time = DateTime(timezone=True)
 
 
@@ -58,7 +62,9 @@ def _needed(name: str, kind: Any = Text, **more: Any) -> Column[Any]:
 
 def _objects(name: str, comment: str) -> Column[Any]:
     """A JSON object that entries add members to."""
-    return Column(name, JSONB, nullable=False, server_default=text("'{}'::jsonb"), comment=comment)
+    return Column(
+        name, JSONB, nullable=False, server_default=text("'{}'::jsonb"), comment=comment, info={MERGE: OBJECT}
+    )
 
 
 # --- sources --------------------------------------------------------------------------------------------------------
@@ -156,7 +162,14 @@ complaints = Table(
     _needed("recorded_at", Time, comment="when Ombud learned of it"),
     Column("resolved_at", Time),
     Column("outcome", Text, comment="upheld, partly or not_upheld"),
-    _needed("rejections", Integer, comment="how often the customer rejected the result"),
+    Column(
+        "rejections",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="how often the customer rejected the result",
+        info={MERGE: SUM},
+    ),
     Column("closed_at", Time),
     Column("closed_reason", Text),
     _needed("history", Boolean, comment="an old case brought in for the record: nobody was told"),
@@ -166,6 +179,12 @@ complaints = Table(
     comment="one row a complaint, as it stands now",
 )
 
+# States follow from times, so that none depends on the order in which entries of several streams arrive.
+_CLOCK_STATUS = (
+    "CASE WHEN ended_at IS NOT NULL THEN 'ended' WHEN missed_at IS NOT NULL THEN 'missed' "
+    "WHEN done_at IS NOT NULL THEN 'met' ELSE 'running' END"
+)
+
 clocks = Table(
     "clocks",
     metadata,
@@ -173,8 +192,15 @@ clocks = Table(
     _needed("obligation"),
     _needed("n", Integer, comment="armed for the n-th time"),
     _needed("clause"),
-    _needed("status", comment="running, met, missed or ended; ended clocks count in no rate"),
+    Column(
+        "status",
+        Text,
+        Computed(_CLOCK_STATUS, persisted=True),
+        nullable=False,
+        comment="running, met, missed or ended; ended clocks count in no rate",
+    ),
     _needed("started_at", Time),
+    _needed("known_at", Time, comment="when Ombud learned that it runs"),
     _needed("due_at", Time),
     _needed("provisional", Boolean, comment="counted through a year whose holidays nobody has published yet"),
     Column("missed_at", Time, comment="its due time, once missed; never taken back"),
@@ -196,7 +222,6 @@ clocks = Table(
 
 _WAITING = text("claimed_at IS NULL AND undeliverable_at IS NULL AND acknowledged_at IS NULL")
 
-# The state follows from the times, since two streams report on a notice and neither waits for the other.
 _NOTICE_STATE = (
     "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' "
     "WHEN accepted_at IS NOT NULL THEN 'accepted' WHEN claimed_at IS NOT NULL THEN 'claimed' ELSE 'planned' END"
@@ -221,8 +246,9 @@ notices = Table(
     Column("person", Text, comment="who stood behind the role when it was claimed"),
     Column("claimed_at", Time),
     Column("accepted_at", Time, comment="the recipient's server took it; not yet delivered"),
-    Column("undeliverable_at", Time),
-    Column("reason", Text, comment="why it is undeliverable"),
+    # Its message and its complaint both say so, in either order.
+    Column("undeliverable_at", Time, info={MERGE: EARLIEST}),
+    Column("reason", Text, comment="why the complaint was told that it is undeliverable"),
     Column("acknowledged_at", Time),
     Column("acknowledged_by", Text, comment="person, else role"),
     Column("follow", Text, comment="taken_over, passed or noted"),

@@ -20,9 +20,17 @@ def upgrade() -> None:
         sa.Column("n", sa.Integer(), nullable=False, comment="armed for the n-th time"),
         sa.Column("clause", sa.Text(), nullable=False),
         sa.Column(
-            "status", sa.Text(), nullable=False, comment="running, met, missed or ended; ended clocks count in no rate"
+            "status",
+            sa.Text(),
+            sa.Computed(
+                "CASE WHEN ended_at IS NOT NULL THEN 'ended' WHEN missed_at IS NOT NULL THEN 'missed' WHEN done_at IS NOT NULL THEN 'met' ELSE 'running' END",
+                persisted=True,
+            ),
+            nullable=False,
+            comment="running, met, missed or ended; ended clocks count in no rate",
         ),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("known_at", sa.DateTime(timezone=True), nullable=False, comment="when Ombud learned that it runs"),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column(
             "provisional",
@@ -107,7 +115,13 @@ def upgrade() -> None:
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, comment="when Ombud learned of it"),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True, comment="upheld, partly or not_upheld"),
-        sa.Column("rejections", sa.Integer(), nullable=False, comment="how often the customer rejected the result"),
+        sa.Column(
+            "rejections",
+            sa.Integer(),
+            server_default=sa.text("0"),
+            nullable=False,
+            comment="how often the customer rejected the result",
+        ),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_reason", sa.Text(), nullable=True),
         sa.Column(
@@ -277,7 +291,7 @@ def upgrade() -> None:
             comment="the recipient's server took it; not yet delivered",
         ),
         sa.Column("undeliverable_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=True, comment="why it is undeliverable"),
+        sa.Column("reason", sa.Text(), nullable=True, comment="why the complaint was told that it is undeliverable"),
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("acknowledged_by", sa.Text(), nullable=True, comment="person, else role"),
         sa.Column("follow", sa.Text(), nullable=True, comment="taken_over, passed or noted"),
