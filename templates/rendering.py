@@ -74,7 +74,7 @@ def _environment(folder: Path, *, escape: bool) -> ImmutableSandboxedEnvironment
 def _speaking(language: Language, zone: ZoneInfo) -> dict[str, Any]:
     """What every template may use besides its own values."""
 
-    def when(at: datetime, also: ZoneInfo = zone) -> str:
+    def when(at: datetime) -> str:
         return moment(at, zone, language)
 
     def elsewhere(at: datetime, other: ZoneInfo) -> str:
