@@ -17,7 +17,7 @@ DELIVER = "deliver"
 POST = "Post"
 """The workflow that delivers what waits for one person; `post_id` is its id."""
 POKE = "poke"
-"""Signal to a Post: something may wait for its person."""
+"""Signal to a Post: something may wait for its person; its argument is true when that is urgent."""
 OUTCOME = "notice_outcome"
 """Signal to a complaint with one `rules.notices.Outcome`: what became of a notice."""
 
@@ -93,6 +93,8 @@ class Delivered(Value):
     """Messages accepted by the mail server in this round."""
     waiting: int = 0
     """Notices that still wait, because a mail could not be sent yet."""
+    hold_seconds: float = 0
+    """Until what waits may leave: it gathers, since the person had a mail just now and nothing of it is urgent."""
 
 
 class Stream(Value):

@@ -1,0 +1,77 @@
+"""Delivers what waits for one person over one channel, and ends when nothing waits any more."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.interface import DELIVER, POKE, POST, Delivered
+
+RETRY = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=10))
+"""Without end, at a growing distance: a dead mail server delays notices and loses none (invariant 15)."""
+
+
+@workflow.defn(name=POST)
+class Post:
+    """One a person and channel, so that whatever waits for the same recipient travels together (invariant 12)."""
+
+    def __init__(self) -> None:
+        self._poked = False
+        self._urgent = False
+
+    @workflow.run
+    async def run(self, person: Any = None, *surplus: Any) -> None:
+        """`person` is the recipient's id in the directory."""
+        if not isinstance(person, str) or surplus:
+            raise ApplicationError("A Post is started with the id of one person.", non_retryable=True)
+        while True:
+            self._poked = self._urgent = False
+            delivered = await self._deliver(person)
+            if delivered.hold_seconds and not self._urgent:
+                await self._gather(delivered.hold_seconds)
+            elif not delivered.waiting and not self._poked:
+                return
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(person)
+
+    @workflow.signal(name=POKE, description="Something may wait for this person; true when it is urgent.")
+    def poke(self, urgent: Any = False, *_surplus: Any) -> None:
+        """Any argument but true counts as not urgent."""
+        self._poked = True
+        self._urgent = self._urgent or urgent is True
+
+    async def _deliver(self, person: str) -> Delivered:
+        """One round of delivery. Something urgent does not wait for the next try to come round."""
+        round_ = workflow.start_activity(
+            DELIVER,
+            person,
+            result_type=Delivered,
+            start_to_close_timeout=timedelta(minutes=2),
+            retry_policy=RETRY,
+            # A try that is under way ends by itself; only the wait for the next one is cut short.
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary="deliver by mail",
+        )
+        await workflow.wait_condition(lambda: round_.done() or self._urgent)
+        if not round_.done():
+            round_.cancel()
+        try:
+            delivered: Delivered = await round_
+        except ActivityError:
+            if not self._urgent:
+                raise
+            return Delivered(waiting=1)
+        return delivered
+
+    async def _gather(self, seconds: float) -> None:
+        """Lets what is not urgent gather for one mail."""
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._urgent, timeout=timedelta(seconds=seconds), timeout_summary="gather for one mail"
+            )
