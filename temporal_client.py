@@ -1,11 +1,34 @@
 """How every process of Ombud reaches Temporal: one address book and one data converter for all of them."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, Plugin
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.common import RawValue
+from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
 from settings import environment
+
+
+class LenientPayloads(PydanticPayloadConverter):
+    """Hands over undecoded what is not valid JSON, so that our own code can refuse it.
+
+    An argument that fails to decode before our code runs would wedge its workflow for ever.
+    """
+
+    def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
+        try:
+            return super().from_payloads(payloads, type_hints)
+        except Exception:  # noqa: BLE001  whatever a sender can put into a payload
+            return [RawValue(payload) for payload in payloads]
+
+
+DATA_CONVERTER = DataConverter(payload_converter_class=LenientPayloads)
+"""How values travel: pydantic's JSON, lenient towards what cannot be read."""
 
 
 class TemporalUnreachableError(Exception):
@@ -21,7 +44,7 @@ async def connect_temporal(*, plugins: list[Plugin] | None = None) -> Client:
     config = ClientConfig.load_client_connect_config(override_env_vars=environment())
     address = config.setdefault("target_host", "127.0.0.1:7233")
     try:
-        return await Client.connect(**config, data_converter=pydantic_data_converter, plugins=plugins or [])
+        return await Client.connect(**config, data_converter=DATA_CONVERTER, plugins=plugins or [])
     except (RuntimeError, RPCError) as error:
         raise TemporalUnreachableError(
             f"Temporal does not answer at {address}: {error}\n"

@@ -12,12 +12,13 @@ from settings import Settings
 from tests.support.postgres import Databases, cluster
 from tests.support.smtp import SmtpSink
 from tests.support.temporal import start_real, start_virtual
+from workflows.search_attributes import ALL
 
 
 @pytest.fixture(scope="session")
 def search_attributes() -> list[SearchAttributeKey[Any]]:
     """What both Temporal servers know from their start."""
-    return []
+    return list(ALL)
 
 
 @pytest.fixture(scope="session")

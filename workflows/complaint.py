@@ -61,6 +61,7 @@ class Complaint(Updates):
         self.case: Case
         self.law: InForce
         self.outbox: Outbox
+        self.records: asyncio.Task[None]
         self.registered: Registered
         self.wake: Wake | None = None
         self.early: list[tuple[str, Sequence[RawValue]]] = []
@@ -95,13 +96,16 @@ class Complaint(Updates):
             if stop.error:
                 raise stop.error from None
             return stop.result
-        records = asyncio.create_task(self.record())
+        self.records = asyncio.create_task(self.record())
         await self.watch()
         if self.case.closed:
-            await workflow.wait_condition(lambda: not self.outbox.entries and workflow.all_handlers_finished())
-            return {"complaint": self.case.id, "closed": self.case.closed.reason, "entries": self.case.seq}
+            await workflow.wait_condition(lambda: self.records.done() or not self.outbox.entries)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        records.cancel()
+        if self.records.done():
+            self.records.result()  # a fault of ours holds the workflow task up, where a corrected worker resumes it
+        self.records.cancel()
+        if self.case.closed and not self.outbox.entries:
+            return {"complaint": self.case.id, "closed": self.case.closed.reason, "entries": self.case.seq}
         return workflow.continue_as_new(Carried.of(self.case, self.registered, self.outbox))
 
     async def open(self, start: Any, surplus: tuple[Any, ...]) -> None:
@@ -155,10 +159,11 @@ class Complaint(Updates):
     async def watch(self) -> None:
         """Waits on one timer at a time, the earliest moment of all clocks, until the case is closed or grows long."""
 
-        def moved() -> bool:
-            return self.case.closed is not None or self.wake != armed or workflow.info().is_continue_as_new_suggested()
+        def over() -> bool:
+            info = workflow.info()
+            return self.case.closed is not None or info.is_continue_as_new_suggested() or self.records.done()
 
-        while not self.case.closed and not workflow.info().is_continue_as_new_suggested():
+        while not over():
             armed = self.wake
             now = workflow.now()
             if armed is not None and armed.at <= now:
@@ -166,7 +171,7 @@ class Complaint(Updates):
                 continue
             with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(
-                    moved,
+                    lambda: self.wake != armed or over(),  # noqa: B023  armed stands still while we wait
                     timeout=armed.at - now if armed else None,
                     timeout_summary=label(self.law, self.case, armed) if armed else None,
                 )

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.interface import RECORD, Batch, Recorded
@@ -35,7 +35,7 @@ async def durable(name: str, argument: Value, result: type[Result], summary: str
             retry_policy=RetryPolicy(maximum_attempts=1),
             summary=summary,
         )
-    except ActivityError:
+    except FailureError:
         done = await workflow.execute_activity(
             name,
             argument,

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from temporalio.common import SearchAttributeKey
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
 from deploy.temporal import binary
+from temporal_client import DATA_CONVERTER
 
 # Without the first, the namespace refuses virtual time; the second makes a skipped timer fire at once, not
 # up to a second later.
@@ -17,7 +17,7 @@ _VIRTUAL_TIME = ["frontend.WorkflowTimeSkippingEnabled=true", 'history.timerProc
 async def start_real(search_attributes: Sequence[SearchAttributeKey[Any]]) -> WorkflowEnvironment:
     """A development server whose clock is the wall's."""
     return await WorkflowEnvironment.start_local(
-        data_converter=pydantic_data_converter,
+        data_converter=DATA_CONVERTER,
         search_attributes=search_attributes,
         dev_server_existing_path=str(binary()),
         dev_server_log_level="error",
@@ -31,7 +31,7 @@ async def start_virtual(search_attributes: Sequence[SearchAttributeKey[Any]]) ->
     """
     return await WorkflowEnvironment.start_time_skipping_v2(
         ts_config=TimeSkippingConfig(enabled=False),
-        data_converter=pydantic_data_converter,
+        data_converter=DATA_CONVERTER,
         search_attributes=search_attributes,
         dev_server_existing_path=str(binary()),
         dev_server_log_level="error",
