@@ -281,6 +281,16 @@ messages = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0"), info=WORKING),
     Column("tried_at", Time, info=WORKING, comment="the latest attempt"),
     Column("last_error", Text, info=WORKING),
+    Column(
+        "untold",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        info=WORKING,
+        comment="complaints still have to hear what became of it",
+    ),
+    Index(None, "person", "accepted_at"),
+    Index("messages_untold_idx", "person", postgresql_where=text("untold")),
     Index(
         "messages_waiting_idx",
         "person",
