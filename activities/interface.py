@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from rules.commands import OpenComplaint
+from rules.contract import Stage
 from rules.ledger import Entry
 from rules.values import Instant, Value
 
@@ -73,6 +74,8 @@ class Batch(Value):
     complaint: str
     """`contract/reference`; its ledger stream is `complaint/` before it."""
     version: str
+    stage: Stage
+    """Where the complaint stands after these entries: the one thing a projection cannot tell without the contract."""
     entries: tuple[Entry, ...]
     texts: dict[int, dict[str, str]] = {}
     """Entry sequence to field to text; goes to the content table, encrypted."""

@@ -100,10 +100,10 @@ class Complaint(Updates):
         await self.watch()
         if self.case.closed:
             await workflow.wait_condition(lambda: self.records.done() or not self.outbox.entries)
-        await workflow.wait_condition(workflow.all_handlers_finished)
         if self.records.done():
             self.records.result()  # a fault of ours holds the workflow task up, where a corrected worker resumes it
         self.records.cancel()
+        await workflow.wait_condition(lambda: self.records.done() and workflow.all_handlers_finished())
         if self.case.closed and not self.outbox.entries:
             return {"complaint": self.case.id, "closed": self.case.closed.reason, "entries": self.case.seq}
         return workflow.continue_as_new(Carried.of(self.case, self.registered, self.outbox))
@@ -180,7 +180,7 @@ class Complaint(Updates):
         """Keeps Postgres up with the ledger, beside the clocks."""
         while True:
             await workflow.wait_condition(lambda: bool(self.outbox.entries))
-            recorded = await self.outbox.record()
+            recorded = await self.outbox.record(reached(self.case, self.law.contract))
             if recorded.diverged:
                 await self.reload()
             for notice in recorded.nobody:

@@ -7,10 +7,11 @@ from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.interface import RECORD, Batch, Recorded
+    from rules.contract import Stage
     from rules.ledger import Entry
     from rules.values import Value
 
@@ -35,7 +36,9 @@ async def durable(name: str, argument: Value, result: type[Result], summary: str
             retry_policy=RetryPolicy(maximum_attempts=1),
             summary=summary,
         )
-    except FailureError:
+    except FailureError as error:
+        if is_cancelled_exception(error):
+            raise
         done = await workflow.execute_activity(
             name,
             argument,
@@ -65,11 +68,13 @@ class Outbox:
         self.entries.clear()
         self.texts.clear()
 
-    async def record(self) -> Recorded:
+    async def record(self, stage: Stage) -> Recorded:
         """Record the oldest entries; on return they stand in Postgres, or the ledger holds others in their place."""
         entries = tuple(self.entries[:MOST])
         texts = {entry.seq: self.texts[entry.seq] for entry in entries if entry.seq in self.texts}
-        batch = Batch(complaint=self.complaint, version=self.version, entries=entries, texts=texts)
+        batch = Batch(
+            complaint=self.complaint, version=self.version, stage=stage, entries=entries, texts=texts
+        )
         recorded = await durable(RECORD, batch, Recorded, f"record {entries[0].seq}–{entries[-1].seq}")
         del self.entries[: len(entries)]
         for entry in entries:

@@ -1,0 +1,122 @@
+"""Postgres as a complaint's workflow sees it: register, reject, record, load.
+
+What is recorded is told: after the commit the Post of every person concerned is poked. A repetition of any of them
+does nothing twice, so each may be retried without end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from activities.interface import (
+    LOAD,
+    POKE,
+    POST,
+    RECORD,
+    REGISTER,
+    REJECT,
+    Batch,
+    Ledger,
+    Recorded,
+    Registered,
+    Registration,
+    Rejected,
+    Stream,
+    post_id,
+)
+from settings import Settings
+from storage import ledger, recording, registry
+from storage.content import MasterKeyError, Vault
+from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
+
+
+class Records:
+    """The activities of a complaint. `engine` and `client` are shared with whoever else runs in the process."""
+
+    def __init__(self, engine: AsyncEngine, client: Client, settings: Settings) -> None:
+        self._engine = engine
+        self._client = client
+        self._task_queue = settings.task_queue
+        self._vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
+
+    @property
+    def activities(self) -> list[Any]:
+        """What a worker registers."""
+        return [self.register, self.reject, self.record, self.load]
+
+    @activity.defn(name=REGISTER)
+    async def register(self, asked: Registration) -> Registered:
+        """Whether this is a new complaint, and what it is pinned to (invariants 8, 17)."""
+        async with self._transaction() as connection:
+            found = await registry.register(
+                connection,
+                registry.Claim(
+                    contract=asked.start.contract,
+                    reference=asked.start.reference,
+                    digest=asked.digest,
+                    first_run=asked.first_run,
+                    received_at=asked.start.received_at,
+                    registered_at=asked.recorded_at,
+                ),
+            )
+        return Registered(
+            standing=found.standing, message=found.message, version=found.version, contract=found.snapshot
+        )
+
+    @activity.defn(name=REJECT)
+    async def reject(self, rejected: Rejected) -> None:
+        """Put a start that cannot become a complaint among the rejects, and set its reference free."""
+        async with self._transaction() as connection:
+            await registry.reject(connection, registry.Reject(**rejected.model_dump()))
+
+    @activity.defn(name=RECORD)
+    async def record(self, batch: Batch) -> Recorded:
+        """Record entries, texts and projections at once, then poke the Posts of those who are to be told."""
+        keys = [notice.key for entry in batch.entries for notice in entry.notices]
+        try:
+            async with self._transaction() as connection:
+                await recording.record(connection, self._vault, [batch])
+                told = await recording.addressees(connection, keys)
+        except ledger.DivergedError as error:
+            activity.logger.warning("%s; the workflow goes on from there", error)
+            return Recorded(diverged=True)
+        await asyncio.gather(*(self._poke(person) for person in sorted({p for p in told.values() if p is not None})))
+        return Recorded(nobody=tuple(key for key, person in told.items() if person is None))
+
+    @activity.defn(name=LOAD)
+    async def load(self, stream: Stream) -> Ledger:
+        """Everything on record about a complaint."""
+        async with self._transaction() as connection:
+            return Ledger(entries=tuple(await ledger.read(connection, ledger.stream_of(stream.complaint))))
+
+    async def _poke(self, person: str) -> None:
+        await self._client.start_workflow(
+            POST,
+            person,
+            id=post_id(person),
+            task_queue=self._task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            start_signal=POKE,
+            static_summary=f"Mail to {person}",
+        )
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction; an outage is one clear line, and tried again."""
+        try:
+            async with transaction(self._engine) as connection:
+                yield connection
+        except (PostgresUnreachableError, SchemaMissingError, MasterKeyError, ledger.LedgerGapError) as error:
+            activity.logger.warning("%s", error)
+            kind = type(error).__name__.removesuffix("Error")
+            raise ApplicationError(str(error), type=kind, category=ApplicationErrorCategory.BENIGN) from None

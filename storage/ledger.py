@@ -1,0 +1,103 @@
+"""The ledger in Postgres: appended to, read, never changed. The database refuses anything else (migration 0002)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from rules.ledger import Entry
+from storage.tables import ledger
+
+GAP = "OM002"
+"""SQLSTATE with which the database refuses an entry whose predecessor is missing."""
+
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+class DivergedError(Exception):
+    """Another entry already stands at one of the sequences; nothing was written. The ledger holds what happened."""
+
+
+class LedgerGapError(Exception):
+    """An entry cannot follow, since the one before it is missing: Postgres lost what was recorded once."""
+
+
+def stream_of(complaint: str) -> str:
+    """The stream of a complaint, `contract/reference`."""
+    return f"complaint/{complaint}"
+
+
+def message_stream(message: str) -> str:
+    """The stream of a message by its id."""
+    return f"message/{message}"
+
+
+def storable(entry: Entry) -> Entry:
+    """The entry as Postgres can hold it: a NUL character, which no text there may have, becomes U+FFFD."""
+    raw = entry.model_dump_json(exclude_defaults=True)
+    return Entry.model_validate_json(_NUL.sub(r"\1\\ufffd", raw)) if "\\u0000" in raw else entry
+
+
+async def append(connection: AsyncConnection, streams: Mapping[str, Sequence[Entry]]) -> dict[str, list[Entry]]:
+    """Append to several streams; returns the entries that were not there yet, by stream.
+
+    An entry that stands there already is fine, so that a repetition changes nothing. Raises DivergedError when another
+    entry stands in its place, and LedgerGapError when the entry before the first is missing; the caller's transaction
+    must then be given up, which raising does.
+    """
+    rows = [_row(stream, entry) for stream, entries in streams.items() for entry in entries]
+    if not rows:
+        return {}
+    appended = insert(ledger).on_conflict_do_nothing().returning(ledger.c.stream, ledger.c.seq)
+    try:
+        added = await connection.execute(appended, rows)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == GAP:
+            said = str(error.orig).partition(": ")[2]
+            raise LedgerGapError(f"{said}: Postgres lost what was recorded before. Restore a backup.") from None
+        raise
+    new = {(stream, seq) for stream, seq in added}
+    if len(new) < len(rows):
+        await _compare(
+            connection, {place: row["body"] for row in rows if (place := (row["stream"], row["seq"])) not in new}
+        )
+    return {stream: [entry for entry in entries if (stream, entry.seq) in new] for stream, entries in streams.items()}
+
+
+async def read(connection: AsyncConnection, stream: str) -> list[Entry]:
+    """The entries of a stream, in order; none for an unknown stream."""
+    rows = await connection.scalars(select(ledger.c.body).where(ledger.c.stream == stream).order_by(ledger.c.seq))
+    return entries_of(rows)
+
+
+def entries_of(bodies: Iterable[object]) -> list[Entry]:
+    """The entries behind their stored bodies."""
+    return [Entry.model_validate(body) for body in bodies]
+
+
+def _row(stream: str, entry: Entry) -> dict[str, Any]:
+    return {
+        "stream": stream,
+        "seq": entry.seq,
+        "type": entry.type,
+        "v": entry.v,
+        "occurred_at": entry.occurred_at,
+        "recorded_at": entry.recorded_at,
+        "body": json.loads(entry.model_dump_json(exclude_defaults=True)),
+    }
+
+
+async def _compare(connection: AsyncConnection, present: Mapping[tuple[str, int], Any]) -> None:
+    found = await connection.execute(
+        select(ledger.c.stream, ledger.c.seq, ledger.c.body).where(tuple_(ledger.c.stream, ledger.c.seq).in_(present))
+    )
+    for stream, seq, body in found:
+        if body != present[stream, seq]:
+            raise DivergedError(f"{stream} holds another entry at {seq}: {body['type']}")

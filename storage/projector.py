@@ -1,0 +1,169 @@
+"""What each ledger entry means for the projections. Pure: entries in, row changes out.
+
+A live record and a rebuild run the same functions over the same entries, so both come to the same rows. Entry types
+that are not named here change no projection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rules.ledger import Entry
+from storage.changes import Changes, Row
+from storage.tables import clocks, complaints, messages, notices
+
+_AS_OPENED = (
+    *("contract", "reference", "kind", "category", "level", "grade", "channel", "language", "route"),
+    *("complainant", "against", "incident", "follows"),
+)
+
+_BY_ITSELF = {"opened": "open", "closed": "close"}
+"""What an entry is called as an act when no command made it."""
+
+
+def project_complaint(changes: Changes, complaint: str, version: str, stage: str, entries: Sequence[Entry]) -> None:
+    """The entries of one complaint, in order. `stage` is where it stands after the last of them."""
+    for entry in entries:
+        if entry.type == "opened":
+            changes.add(complaints, _opened(complaint, version, entry))
+        now = {"seq": entry.seq, "stage": stage, **_of_complaint(entry)}
+        if entry.data.get("flags"):
+            now["flags"] = {str(entry.seq): entry.data["flags"]}
+        changes.change(complaints, {"id": complaint}, now)
+        if entry.type == "clock_started":
+            changes.add(clocks, _clock(complaint, entry))
+        elif judged := _of_clock(entry):
+            obligation, _, n = entry.data["clock"].rpartition("#")
+            changes.change(clocks, {"complaint": complaint, "obligation": obligation, "n": int(n)}, judged)
+        for row in _planned(complaint, entry):
+            changes.add(notices, row)
+        for key, row in _of_notices(entry).items():
+            changes.change(notices, {"key": key}, row)
+
+
+def project_message(changes: Changes, message: str, entries: Sequence[Entry]) -> None:
+    """The entries of one message, in order:
+
+    - `claimed`: data `person`, `channel`, `language` and `notices`, the keys it carries
+    - `accepted`: the recipient's server took it; data `reply`, its answer
+    - `undeliverable`, `bounced`: data `reason`
+    """
+    for entry in entries:
+        at, data = entry.occurred_at, entry.data
+        match entry.type:
+            case "claimed":
+                told = {"person": data["person"], "claimed_at": at}
+                row = {"id": message, "channel": data["channel"], "language": data["language"], **told}
+                changes.add(messages, row)
+                for key in data["notices"]:
+                    changes.change(notices, {"key": key}, {"message": message, **told})
+            case "accepted":
+                changes.change(messages, {"id": message}, {"accepted_at": at, "reply": data["reply"]})
+                changes.change(notices, {"message": message}, {"accepted_at": at})
+            case "undeliverable" | "bounced":
+                changes.change(messages, {"id": message}, {"undeliverable_at": at, "reason": data["reason"]})
+                changes.change(notices, {"message": message}, {"undeliverable_at": at})
+
+
+def _opened(complaint: str, version: str, entry: Entry) -> Row:
+    return {
+        "id": complaint,
+        "version": version,
+        **{name: entry.data.get(name) for name in _AS_OPENED},
+        "raised_at": _time(entry.data.get("raised_at")),
+        "received_at": entry.occurred_at,
+        "recorded_at": entry.recorded_at,
+        "history": entry.data.get("history", False),
+    }
+
+
+def _of_complaint(entry: Entry) -> Row:
+    data = entry.data
+    match entry.type:
+        case "reclassified":
+            return {name: data[name] for name in ("kind", "category", "level", "route") if name in data}
+        case "assigned":
+            return {"owner": data["person"]}
+        case "resolved":
+            return {"resolved_at": entry.occurred_at, "outcome": data["outcome"]}
+        case "rejected":
+            return {"resolved_at": None, "outcome": None, "rejections": 1}
+        case "closed":
+            return {"closed_at": entry.occurred_at, "closed_reason": data["reason"]}
+    return {}
+
+
+def _clock(complaint: str, entry: Entry) -> Row:
+    data = entry.data
+    return {
+        "complaint": complaint,
+        **{name: data[name] for name in ("obligation", "n", "clause", "provisional", "explanation")},
+        "ladder": data["rungs"],
+        "started_at": entry.occurred_at,
+        "known_at": _time(data["known_at"]),
+        "due_at": _time(data["due_at"]),
+    }
+
+
+def _of_clock(entry: Entry) -> Row:
+    at, data = entry.occurred_at, entry.data
+    row: Row = {}
+    match entry.type:
+        case "clock_met":
+            row = {"done_at": at, "parts": data["parts"]}
+        case "clock_unmet":
+            row = {"done_at": None, "parts": None}
+        case "clock_missed":
+            row = {"missed_at": at, "detected_at": entry.recorded_at}
+        case "clock_done":
+            row = {"done_at": at, "late_seconds": data["late_seconds"]}
+        case "clock_ended":
+            row = {"ended_at": at, "end_reason": data["reason"]}
+        case "miss_refuted":
+            row = {"done_at": at, "refuted_at": entry.recorded_at}
+        case "rung_reached":
+            told = {name: data[name] for name in ("passed", "silenced_by") if name in data}
+            times = {"at": at.isoformat(), "recorded_at": entry.recorded_at.isoformat()}
+            row = {"reached": {data["rung"]: times | told}}
+    return row
+
+
+def _planned(complaint: str, entry: Entry) -> list[Row]:
+    data = entry.data
+    return [
+        {
+            "key": notice.key,
+            "complaint": complaint,
+            "contract": complaint.partition("/")[0],
+            "seq": entry.seq,
+            "clock": data.get("clock"),
+            "rung": data.get("rung"),
+            "command": data.get("command") or _BY_ITSELF.get(entry.type),
+            "role": notice.role,
+            "urgent": notice.urgent,
+            "occurred_at": entry.occurred_at,
+            "planned_at": entry.recorded_at,
+        }
+        for notice in entry.notices
+    ]
+
+
+def _of_notices(entry: Entry) -> dict[str, Row]:
+    data = entry.data
+    match entry.type:
+        case "acknowledged":
+            row = {
+                "acknowledged_at": entry.occurred_at,
+                "acknowledged_by": entry.by.person or entry.by.role,
+                "follow": data["follow"],
+                "until": _time(data.get("until")),
+            }
+            return dict.fromkeys(data["notices"], row)
+        case "notice_undeliverable" | "notice_bounced":
+            return {data["notice"]: {"undeliverable_at": entry.occurred_at, "reason": data["reason"]}}
+    return {}
+
+
+def _time(given: str | None) -> datetime | None:
+    return datetime.fromisoformat(given) if given else None

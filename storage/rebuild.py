@@ -1,0 +1,150 @@
+"""Derives every projection from the ledger again, compares, and repairs (invariant 18).
+
+The derived rows go into temporary tables through the code that records live, so a difference is damage or a bug of
+that code, never of this one. Memory stays small however long the ledger is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Column, MetaData, Table, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from rules.complaint import fold
+from rules.contract import Contract
+from rules.ledger import Entry
+from rules.stage import reached
+from storage import contracts
+from storage.changes import Changes, derived_columns
+from storage.database import transaction
+from storage.ledger import entries_of
+from storage.projector import project_complaint, project_message
+from storage.tables import PROJECTIONS, ledger, registry
+
+AT_ONCE = 200
+"""Streams projected together."""
+
+_TEMPORARY = {None: "pg_temp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A row of a projection that is not what the ledger says."""
+
+    table: str
+    key: tuple[Any, ...]
+    kind: Literal["missing", "extra", "different"]
+    columns: tuple[str, ...] = ()
+    """Those that differ."""
+
+    def __str__(self) -> str:
+        where = f" in {', '.join(self.columns)}" if self.columns else ""
+        return f"{self.table} {'/'.join(map(str, self.key))}: {self.kind}{where}"
+
+
+class UnregisteredError(Exception):
+    """A complaint has a ledger but no registration, so nobody knows its contract version."""
+
+
+async def rebuild(engine: AsyncEngine, *, apply: bool) -> list[Difference]:
+    """Every difference between the projections and the ledger; with `apply` each is repaired.
+
+    Records wait until it is done, clocks do not. Raises UnregisteredError, PostgresUnreachableError.
+    """
+    async with transaction(engine) as connection:
+        # Nothing is recorded between deriving and comparing; reading goes on.
+        names = ", ".join(table.name for table in (ledger, *PROJECTIONS))
+        await connection.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
+        derived = MetaData()
+        pairs = [(table, table.to_metadata(derived, schema="pg_temp")) for table in PROJECTIONS]
+        await connection.run_sync(derived.create_all, checkfirst=False)
+        await _derive(connection)
+        found = [difference for live, right in pairs async for difference in _compare(connection, live, right)]
+        if apply and found:
+            for live, right in pairs:
+                await _repair(connection, live, right)
+        await connection.run_sync(derived.drop_all, checkfirst=False)
+    return found
+
+
+async def _derive(connection: AsyncConnection) -> None:
+    """Project every stream into the temporary tables."""
+    laws: dict[str, Contract] = {}
+    changes, streams = Changes(), 0
+    async for stream, version, entries in _streams(connection):
+        kind, _, name = stream.partition("/")
+        if kind == "complaint":
+            if version is None:
+                raise UnregisteredError(f"Complaint {name} has a ledger but no registration; restore a backup.")
+            if version not in laws:
+                laws[version] = (await contracts.load(connection, version)).parsed()
+            project_complaint(changes, name, version, reached(fold(entries), laws[version]), entries)
+        else:
+            project_message(changes, name, entries)
+        streams += 1
+        if streams % AT_ONCE == 0:
+            changes = await _written(connection, changes)
+    await _written(connection, changes)
+
+
+async def _written(connection: AsyncConnection, changes: Changes) -> Changes:
+    """Write the changes to the temporary tables; returns an empty set to go on with."""
+    options = connection.sync_connection.get_execution_options() if connection.sync_connection else {}
+    await connection.execution_options(schema_translate_map=_TEMPORARY)
+    await changes.apply(connection)
+    await connection.execution_options(schema_translate_map=options.get("schema_translate_map"))
+    return Changes()
+
+
+async def _streams(connection: AsyncConnection) -> AsyncIterator[tuple[str, str | None, list[Entry]]]:
+    """Every stream with its entries, and a complaint's contract version; complaints come before messages."""
+    of_registry = func.concat("complaint/", registry.c.contract, "/", registry.c.reference)
+    names = (
+        select(ledger.c.stream, registry.c.version)
+        .outerjoin(registry, of_registry == ledger.c.stream)
+        .where(ledger.c.seq == 1)
+        .order_by(ledger.c.stream)
+    )
+    for stream, version in (await connection.execute(names)).all():
+        rows = await connection.scalars(select(ledger.c.body).where(ledger.c.stream == stream).order_by(ledger.c.seq))
+        yield stream, version, entries_of(rows)
+
+
+async def _compare(connection: AsyncConnection, live: Table, right: Table) -> AsyncIterator[Difference]:
+    """Row by row in Postgres; only rows that differ come here."""
+    keys, columns = list(live.primary_key), derived_columns(live)
+    same = and_(*(key == right.c[key.name] for key in keys))
+    rows = await connection.execute(
+        select(*live.c, *right.c)
+        .select_from(live.outerjoin(right, same, full=True))
+        .where(or_(*(column.is_distinct_from(right.c[column.name]) for column in columns)))
+        .order_by(*(func.coalesce(key, right.c[key.name]) for key in keys))
+    )
+    first = keys[0]
+    for row in rows.mappings():
+        here, there = row[first] is not None, row[right.c[first.name]] is not None
+        key = tuple(row[part] if here else row[right.c[part.name]] for part in keys)
+        if here and there:
+            yield Difference(live.name, key, "different", _unlike(row, columns, right))
+        else:
+            yield Difference(live.name, key, "extra" if here else "missing")
+
+
+def _unlike(row: Any, columns: list[Column[Any]], right: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in columns if row[column] != row[right.c[column.name]])
+
+
+async def _repair(connection: AsyncConnection, live: Table, right: Table) -> None:
+    """Make the live rows those that were derived. What says how a delivery is going stays."""
+    same = and_(*(key == right.c[key.name] for key in live.primary_key))
+    stored = [column for column in derived_columns(live) if column.computed is None]
+    unlike = or_(*(column.is_distinct_from(right.c[column.name]) for column in stored))
+    await connection.execute(delete(live).where(~select(right).where(same).exists()))
+    await connection.execute(
+        update(live).values({column.name: right.c[column.name] for column in stored}).where(same, unlike)
+    )
+    missing = select(*(right.c[column.name] for column in stored)).where(~select(live).where(same).exists())
+    await connection.execute(insert(live).from_select([column.name for column in stored], missing))

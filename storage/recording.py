@@ -1,0 +1,89 @@
+"""Records what a complaint or a message decided: ledger, texts and projections, in the caller's one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from rules.ledger import Entry
+from storage import ledger
+from storage.changes import Changes
+from storage.content import Texts, Vault
+from storage.directory import holder
+from storage.projector import project_complaint, project_message
+from storage.tables import complaints, notices
+
+
+class Batch(Protocol):
+    """Entries of one complaint, in order, as `activities.interface.Batch` carries them."""
+
+    @property
+    def complaint(self) -> str:
+        """`contract/reference`."""
+
+    @property
+    def version(self) -> str:
+        """Of the contract it is pinned to."""
+
+    @property
+    def stage(self) -> str:
+        """Where it stands after these entries."""
+
+    @property
+    def entries(self) -> tuple[Entry, ...]: ...
+
+    @property
+    def texts(self) -> dict[int, dict[str, str]]: ...
+
+
+async def record(connection: AsyncConnection, vault: Vault, batches: Sequence[Batch]) -> None:
+    """Record a batch each of several complaints. What is recorded already is left as it is.
+
+    Raises ledger.DivergedError, and nothing is recorded then; MasterKeyError.
+    """
+    streams = {ledger.stream_of(b.complaint): [ledger.storable(e) for e in b.entries] for b in batches}
+    new = await ledger.append(connection, streams)
+    changes = Changes()
+    texts: dict[str, Texts] = {}
+    for batch in batches:
+        stream = ledger.stream_of(batch.complaint)
+        added = new.get(stream, [])
+        texts[stream] = {entry.seq: batch.texts[entry.seq] for entry in added if entry.seq in batch.texts}
+        project_complaint(changes, batch.complaint, batch.version, batch.stage, added)
+    await vault.seal(connection, texts)
+    await changes.apply(connection)
+
+
+async def record_message(
+    connection: AsyncConnection,
+    vault: Vault,
+    message: str,
+    entries: Sequence[Entry],
+    mail: Mapping[int, str] | None = None,
+) -> None:
+    """Record entries of one message, and the mail as it was sent, under the sequence of the entry that sent it.
+
+    The entry types are those of `storage.projector.project_message`. Raises as `record` does.
+    """
+    stream = ledger.message_stream(message)
+    new = (await ledger.append(connection, {stream: [ledger.storable(e) for e in entries]}))[stream]
+    kept = {entry.seq: {"mail": mail[entry.seq]} for entry in new if mail and entry.seq in mail}
+    await vault.seal(connection, {stream: kept})
+    changes = Changes()
+    project_message(changes, message, new)
+    await changes.apply(connection)
+
+
+async def addressees(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, str | None]:
+    """Of these notices those that still wait, each with the person behind its role now, or nobody."""
+    if not keys:
+        return {}
+    found = await connection.execute(
+        select(notices.c.key, holder(notices.c.contract, notices.c.role, complaints.c.against))
+        .join(complaints, complaints.c.id == notices.c.complaint)
+        .where(notices.c.key.in_(keys), notices.c.state == "planned")
+    )
+    return dict(found.tuples())

@@ -1,0 +1,121 @@
+"""Who is a complaint and who is not: starting twice starts once, for ever (invariant 17)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage import contracts
+from storage.ledger import stream_of
+from storage.tables import contract_versions, ledger, registry, rejects
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A start that wants to be the complaint of this contract and reference."""
+
+    contract: str
+    reference: str
+    digest: str
+    """SHA-256 of the start."""
+    first_run: str
+    """Who asks; whoever asks again under the same name is not its own duplicate."""
+    received_at: datetime
+    registered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What became of a claim. Only a new complaint has a version and the contract it is pinned to."""
+
+    standing: Literal["new", "duplicate", "conflict", "unknown contract"]
+    message: str = ""
+    version: str = ""
+    snapshot: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A start that cannot become a complaint, with what it said of itself, and why."""
+
+    workflow_id: str
+    first_run: str
+    reason: str
+    recorded_at: datetime
+    contract: str
+    reference: str
+
+
+async def register(connection: AsyncConnection, claim: Claim) -> Standing:
+    """Register a complaint under the contract version in force at its receipt (invariant 8).
+
+    Of two at once one waits for the other's commit, so exactly one is new.
+    """
+    version = await contracts.in_force(connection, claim.contract, claim.received_at)
+    if version is None:
+        return Standing("unknown contract", await _published(connection, claim.contract))
+    made = await connection.scalar(
+        insert(registry)
+        .values(
+            contract=claim.contract,
+            reference=claim.reference,
+            digest=claim.digest,
+            first_run=claim.first_run,
+            version=version.version,
+            registered_at=claim.registered_at,
+        )
+        .on_conflict_do_nothing()
+        .returning(registry.c.version)
+    )
+    if made is not None:
+        return Standing("new", version=version.version, snapshot=version.snapshot(claim.received_at))
+    return await _known(connection, claim)
+
+
+async def reject(connection: AsyncConnection, start: Reject) -> None:
+    """Put a start among the rejects. A registration by the same run is taken back unless its ledger has begun, so that
+    a corrected start can have the reference.
+    """
+    row = {
+        name: getattr(start, name).replace("\x00", "\ufffd")
+        for name in ("workflow_id", "contract", "reference", "reason")
+    }
+    await connection.execute(insert(rejects).values(row, recorded_at=start.recorded_at).on_conflict_do_nothing())
+    began = select(ledger.c.seq).where(ledger.c.stream == stream_of(f"{row['contract']}/{row['reference']}"))
+    await connection.execute(
+        delete(registry).where(
+            registry.c.contract == row["contract"],
+            registry.c.reference == row["reference"],
+            registry.c.first_run == start.first_run,
+            ~began.exists(),
+        )
+    )
+
+
+async def _known(connection: AsyncConnection, claim: Claim) -> Standing:
+    """What a claim on a reference that is taken amounts to."""
+    query = select(registry).where(registry.c.contract == claim.contract, registry.c.reference == claim.reference)
+    first = (await connection.execute(query)).one()
+    name = f"{claim.contract}/{claim.reference}"
+    if first.first_run == claim.first_run:
+        version = await contracts.load(connection, first.version)
+        return Standing("new", version=version.version, snapshot=version.snapshot(claim.received_at))
+    since = f"{first.registered_at:%Y-%m-%d %H:%M} UTC"
+    if first.digest == claim.digest:
+        return Standing("duplicate", f"Complaint {name} was opened on {since} with the same content; it stands.")
+    return Standing(
+        "conflict",
+        f"Complaint {name} was opened on {since} with other content. Give a new complaint a reference of its own; "
+        "what is new about the old one is reported by commands.",
+    )
+
+
+async def _published(connection: AsyncConnection, asked: str) -> str:
+    names = (await connection.scalars(select(contract_versions.c.contract).distinct())).all()
+    there = f"published are {', '.join(sorted(names))}" if names else "none is published yet"
+    return f"Unknown contract {asked!r}; {there}. Publish it with `ombud contract publish`."

@@ -1,0 +1,127 @@
+"""What could not be delivered or recorded, and what to do about it: nothing gives up silently (invariant 15)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from rules.contract import Contract
+from storage import contracts
+from storage.directory import EVERY
+from storage.ledger import stream_of
+from storage.tables import complaints, holders, ledger, messages, notices, rejects
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """Something that stands still until somebody acts."""
+
+    what: str
+    """`undeliverable notice`, `waiting notice`, `refused message`, `rejected start` or `role with nobody`."""
+    where: str
+    """Complaint, workflow, or contract and role."""
+    since: datetime | None
+    why: str
+    do: str
+
+
+async def stuck(connection: AsyncConnection, now: datetime, *, waiting: timedelta, past: timedelta) -> list[Stuck]:
+    """Everything that is stuck, oldest first, roles with nobody before all.
+
+    A notice is stuck once it has waited for `waiting`. What can no longer be mended (rejected starts, notices of
+    closed complaints) is listed for `past`; the tables keep it for ever.
+    """
+    found = [
+        *await _undeliverable(connection, now - past),
+        *await _waiting(connection, now - waiting),
+        *await _refused(connection),
+        *await _rejected(connection, now - past),
+    ]
+    timed = sorted(((item.since, item) for item in found if item.since), key=lambda pair: pair[0])
+    return [*await _nobody(connection, now), *(item for _, item in timed)]
+
+
+async def _undeliverable(connection: AsyncConnection, after: datetime) -> list[Stuck]:
+    query = (
+        select(notices, messages.c.reason.label("said"))
+        .join(complaints, complaints.c.id == notices.c.complaint)
+        .outerjoin(messages, messages.c.id == notices.c.message)
+        .where(notices.c.undeliverable_at.is_not(None), notices.c.acknowledged_at.is_(None))
+        .where(or_(complaints.c.closed_at.is_(None), notices.c.undeliverable_at >= after))
+    )
+    return [
+        Stuck(
+            "undeliverable notice",
+            row.key,
+            row.undeliverable_at,
+            row.said or row.reason or "",
+            f"Tell {row.person or row.role} another way, then acknowledge it; correct the directory for the next one.",
+        )
+        for row in await connection.execute(query)
+    ]
+
+
+async def _waiting(connection: AsyncConnection, before: datetime) -> list[Stuck]:
+    query = (
+        select(notices, messages.c.last_error)
+        .outerjoin(messages, messages.c.id == notices.c.message)
+        .where(notices.c.state.in_(("planned", "claimed")), notices.c.planned_at < before)
+    )
+    return [
+        Stuck(
+            "waiting notice",
+            row.key,
+            row.planned_at,
+            row.last_error or ("claimed, not sent yet" if row.claimed_at else "nobody has claimed it yet"),
+            "See whether a worker runs and the mail server answers; it is sent as soon as both do.",
+        )
+        for row in await connection.execute(query)
+    ]
+
+
+async def _refused(connection: AsyncConnection) -> list[Stuck]:
+    data = ledger.c.body["data"]
+    query = (
+        select(complaints.c.id, ledger.c.recorded_at, data["command"].astext, data["reason"].astext)
+        .join(complaints, func.concat(stream_of(""), complaints.c.id) == ledger.c.stream)
+        .where(ledger.c.type == "refused", complaints.c.closed_at.is_(None))
+    )
+    return [
+        Stuck("refused message", complaint, at, f"{command}: {reason}", "Correct it and send it again.")
+        for complaint, at, command, reason in await connection.execute(query)
+    ]
+
+
+async def _rejected(connection: AsyncConnection, after: datetime) -> list[Stuck]:
+    query = select(rejects).where(rejects.c.recorded_at >= after)
+    return [
+        Stuck("rejected start", row.workflow_id, row.recorded_at, row.reason, "Correct the start and send it again.")
+        for row in await connection.execute(query)
+    ]
+
+
+async def _nobody(connection: AsyncConnection, now: datetime) -> list[Stuck]:
+    """Roles that a contract in force tells something and nobody stands behind."""
+    latest = {v.contract: v for v in await contracts.published(connection) if v.effective_from <= now}
+    held: dict[str, set[str]] = {}
+    for contract, role in await connection.execute(select(holders.c.contract, holders.c.role)):
+        held.setdefault(contract, set()).add(role)
+    return [
+        Stuck(
+            "role with nobody",
+            f"{name} {role}",
+            None,
+            "the contract tells this role, and the directory names nobody",
+            "Add a holder to the directory and import it.",
+        )
+        for name, version in sorted(latest.items())
+        for role in sorted(_told(version.parsed()) - held.get(name, set()) - held.get(EVERY, set()))
+    ]
+
+
+def _told(contract: Contract) -> set[str]:
+    rungs = {role for promise in contract.obligations.values() for step in promise.ladder for role in step.tell}
+    return rungs | {role for roles in contract.notices.values() for role in roles}
