@@ -72,9 +72,7 @@ class Outbox:
         """Record the oldest entries; on return they stand in Postgres, or the ledger holds others in their place."""
         entries = tuple(self.entries[:MOST])
         texts = {entry.seq: self.texts[entry.seq] for entry in entries if entry.seq in self.texts}
-        batch = Batch(
-            complaint=self.complaint, version=self.version, stage=stage, entries=entries, texts=texts
-        )
+        batch = Batch(complaint=self.complaint, version=self.version, stage=stage, entries=entries, texts=texts)
         recorded = await durable(RECORD, batch, Recorded, f"record {entries[0].seq}–{entries[-1].seq}")
         del self.entries[: len(entries)]
         for entry in entries:

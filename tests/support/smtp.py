@@ -77,9 +77,7 @@ class SmtpSink:
         self.attempts += 1
         reply = self._script.popleft() if self._script else self.default
         if reply == DROP or reply.startswith("2"):
-            message = message_from_bytes(
-                envelope.original_content or b"", EmailMessage, policy=policy.default
-            )
+            message = message_from_bytes(envelope.original_content or b"", EmailMessage, policy=policy.default)
             self.messages.append(Mail(envelope.mail_from or "", tuple(envelope.rcpt_tos), message))
         if reply == DROP:
             assert isinstance(server.transport, asyncio.Transport)

@@ -1,6 +1,6 @@
 """Temporal servers for tests: the real one, and the real one with a virtual clock for every workflow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from temporalio.common import SearchAttributeKey
@@ -14,13 +14,18 @@ from temporal_client import DATA_CONVERTER
 _VIRTUAL_TIME = ["frontend.WorkflowTimeSkippingEnabled=true", 'history.timerProcessorMaxTimeShift="10ms"']
 
 
-async def start_real(search_attributes: Sequence[SearchAttributeKey[Any]]) -> WorkflowEnvironment:
-    """A development server whose clock is the wall's."""
+async def start_real(
+    search_attributes: Sequence[SearchAttributeKey[Any]], dynamic: Mapping[str, int] | None = None
+) -> WorkflowEnvironment:
+    """A development server whose clock is the wall's, with values of the server's dynamic configuration."""
     return await WorkflowEnvironment.start_local(
         data_converter=DATA_CONVERTER,
         search_attributes=search_attributes,
         dev_server_existing_path=str(binary()),
         dev_server_log_level="error",
+        dev_server_extra_args=[
+            part for key, value in (dynamic or {}).items() for part in ("--dynamic-config-value", f"{key}={value}")
+        ],
     )
 
 

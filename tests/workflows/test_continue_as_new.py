@@ -1,0 +1,60 @@
+"""A long complaint continues as new, and nothing is lost between the runs."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from tests.support.memory import Memory
+from tests.support.temporal import start_real
+from tests.support.wait import eventually
+from tests.workflows.test_complaint import begin
+from workflows.complaint import Complaint
+from workflows.search_attributes import ALL
+
+
+@pytest.fixture(scope="module")
+async def forgetful_env() -> AsyncIterator[WorkflowEnvironment]:
+    """A server that suggests a new run after 60 events instead of 4,096."""
+    async with await start_real(list(ALL), {"limit.historyCount.suggestContinueAsNew": 60}) as env:
+        yield env
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_a_long_complaint_continues_as_new_and_loses_nothing(
+    forgetful_env: WorkflowEnvironment, *, away: bool
+) -> None:
+    """Commands, keys and entries not yet recorded are carried over, also while the database is away."""
+    memory = Memory()
+    queue, reference = f"q-{uuid.uuid4()}", f"R-{uuid.uuid4()}"
+    client = forgetful_env.client
+    async with Worker(client, task_queue=queue, workflows=[Complaint], activities=memory.activities):
+        handle = await begin(client, queue, reference=reference)
+        await handle.execute_update("note", {"text": "First.", "key": "first"})
+        memory.away = away
+        latest = client.get_workflow_handle(handle.id)
+        for number in range(25):
+            await latest.execute_update("note", {"text": f"Note {number}."})
+            await latest.signal("note", {"text": f"Signal {number}."})
+        await eventually(lambda: _continued(client, handle.id))
+        again = await latest.execute_update("note", {"text": "First.", "key": "first"})
+        assert again["seq"] == 3, "a key holds over runs"
+        memory.away = False
+        await latest.execute_update("answer", {"text": "Done."})
+        await latest.execute_update("accept", {})
+        await asyncio.wait_for(latest.result(), 60)
+    entries = memory.ledger[f"small/{reference}"]
+    assert [e.seq for e in entries] == list(range(1, len(entries) + 1))
+    assert [e.type for e in entries].count("noted") == 51
+    assert len(memory.texts[f"small/{reference}"]) == 53
+
+
+async def _continued(client: Client, workflow_id: str) -> bool:
+    query = f"WorkflowId = '{workflow_id}' AND ExecutionStatus = 'ContinuedAsNew'"
+    return (await client.count_workflows(query)).count > 0
