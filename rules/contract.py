@@ -34,6 +34,7 @@ Stage = Literal["received", "classified", "answered", "investigating", "proposed
 """Where a complaint stands (rule 1). A contract lists which of them it needs."""
 
 Language = Literal["en", "zh-CN"]
+LANGUAGES: tuple[Language, ...] = ("en", "zh-CN")
 Words = dict[Language, str]
 """The same words in the languages the contract is shown in."""
 

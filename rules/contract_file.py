@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -59,10 +60,10 @@ class Loaded:
     warnings: list[Problem]
 
 
-def read(text: str, name: str, today: date | None = None) -> Loaded:
+def read(text: str, name: str, now: datetime | None = None) -> Loaded:
     """The contract in this text; `name` is the file's, for messages. Raises BadContract.
 
-    With `today` given (in the calendar's zone), a term that has ended or ends soon is warned about.
+    With `now` given (aware, in any zone), a term that has ended or ends soon is warned about.
     """
     try:
         document = parse(text)
@@ -85,7 +86,7 @@ def read(text: str, name: str, today: date | None = None) -> Loaded:
         errors.append(problem(("calendar", "statutory"), str(unknown)))
     if contract is None or errors:
         raise BadContract(_sorted(errors))
-    findings = list(check(contract, today))
+    findings = list(check(contract, now.astimezone(ZoneInfo(contract.calendar.zone)).date() if now else None))
     errors = _sorted([problem(found.path, found.reason) for found in findings if found.fatal])
     warnings = _sorted([problem(found.path, found.reason) for found in findings if not found.fatal])
     if errors:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
 
 from rules import terms
 from rules.contract import Kind, Language, Obligation
 from rules.decide import known
 from rules.judge import InForce
-from rules.ledger import Refused
+from rules.ledger import Refused, explain_invalid
 from rules.values import Instant, Level, Value
 
 AT_RECEIPT = ("receipt", "level reached")
@@ -28,6 +31,14 @@ class Asked(Value):
     level: Level | None = None
     """The category's own level when left out."""
     grade: str | None = None
+
+
+def asked(given: dict[str, Any]) -> Asked:
+    """The question in these fields. Raises Refused for a field that is missing, unknown or malformed."""
+    try:
+        return Asked.model_validate(given)
+    except ValidationError as invalid:
+        raise Refused(explain_invalid("The question", invalid)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +83,13 @@ def later(asked: Asked, law: InForce) -> list[tuple[str, Obligation]]:
     return [(name, promise) for name, promise in _covering(asked, law) if promise.starts not in AT_RECEIPT]
 
 
-def outside_term(asked: Asked, law: InForce) -> bool:
-    """Whether such a complaint would be flagged, being received on a date the contract is not in force (rule 127)."""
-    return not law.contract.term.covers(asked.received_at.astimezone(law.calendar.zone).date())
+def outside_term(asked: Asked, law: InForce) -> str:
+    """Nothing, or that such a complaint would be flagged, as received while the contract is not in force (rule 127)."""
+    term, day = law.contract.term, asked.received_at.astimezone(law.calendar.zone).date()
+    if term.covers(day):
+        return ""
+    until = f"to {term.ends}" if term.ends else "on"
+    return f"{day} lies outside the contract's term, {term.starts} {until}; such a complaint is taken and flagged"
 
 
 def _covering(asked: Asked, law: InForce) -> Iterator[tuple[str, Obligation]]:
