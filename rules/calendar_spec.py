@@ -53,13 +53,12 @@ class Period(_Section):
     @model_validator(mode="before")
     @classmethod
     def _one_date(cls, value: Any) -> Any:
-        if isinstance(value, Mapping) and "on" in value and not {"from", "to"} & value.keys():
-            return {
-                **{key: kept for key, kept in value.items() if key != "on"},
-                "from": value["on"],
-                "to": value["on"],
-            }
-        return value
+        if not isinstance(value, Mapping) or "on" not in value:
+            return value
+        if {"from", "to"} & value.keys():
+            raise ValueError("give one date as `on`, or several as `from` and `to`, not both")
+        kept = {key: said for key, said in value.items() if key != "on"}
+        return {**kept, "from": value["on"], "to": value["on"]}
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -153,6 +152,11 @@ class CalendarSpec(_Section):
             if later.starts <= earlier.ends:
                 raise ValueError(f"shifts {earlier.name!r} and {later.name!r} overlap on {later.starts}")
         return self
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:  # noqa: ARG002  all is immutable
+        """A checked calendar of its own: what this one has derived from its fields does not come along."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_validate(fields | dict(update or {}))
 
     def knows(self, year: int) -> bool:
         """Whether the holidays of this year are published; a calendar without statutory holidays knows all years."""
