@@ -79,7 +79,9 @@ def explain_invalid(what: str, error: ValidationError) -> str:
                 said = "is missing"
             case "timezone_aware":
                 said = "has no offset: write a time such as 2026-11-20T17:50:00+08:00"
+            case "datetime_parsing" | "datetime_from_date_parsing" | "datetime_type" | "datetime_object_invalid":
+                said = "is no time: write one such as 2026-11-20T17:50:00+08:00"
             case _:
-                said = problem["msg"].removeprefix("Value error, ")
+                said = problem["msg"].removeprefix("Value error, ").replace("Input should", "must")
         lines.append(f"{where}: {said}")
     return f"{what} is not valid. " + "; ".join(lines)

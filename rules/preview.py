@@ -69,13 +69,14 @@ def preview(asked: Asked, law: InForce) -> list[Preview]:
     no calendar holds its dues.
     """
     try:
+        law.calendar.local(asked.received_at)
         return [
             Preview(name, promise, terms.due(promise.due, asked.received_at, law.calendar))
             for name, promise in _covering(asked, law)
             if promise.starts in AT_RECEIPT
         ]
     except (OverflowError, ValueError) as late:
-        raise Refused(f"No calendar holds what is due for {asked.received_at.isoformat()}: {late}.") from None
+        raise Refused(f"No calendar holds what is due for {asked.received_at.isoformat()}: {late}") from None
 
 
 def later(asked: Asked, law: InForce) -> list[tuple[str, Obligation]]:
@@ -85,7 +86,7 @@ def later(asked: Asked, law: InForce) -> list[tuple[str, Obligation]]:
 
 def outside_term(asked: Asked, law: InForce) -> str:
     """Nothing, or that such a complaint would be flagged, as received while the contract is not in force (rule 127)."""
-    term, day = law.contract.term, asked.received_at.astimezone(law.calendar.zone).date()
+    term, day = law.contract.term, law.calendar.local(asked.received_at).date()
     if term.covers(day):
         return ""
     until = f"to {term.ends}" if term.ends else "on"

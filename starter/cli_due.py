@@ -77,8 +77,9 @@ def _batch(defaults: dict[str, Any], law: InForce, language: Language) -> int:
     for number, line in enumerate(sys.stdin.buffer, 1):
         try:
             question = asked(defaults | _object(line))
+            clocks = preview(question, law)
             outside = bool(outside_term(question, law))
-            said: object = [clock.json(language, outside) for clock in preview(question, law)]
+            said: object = [clock.json(language, outside) for clock in clocks]
         except Refused as refused:
             said, failed = {"error": f"line {number}: {refused}"}, 1
             print(f"ombud: line {number}: {refused}", file=sys.stderr)
