@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from rules.calendar import WorkingCalendar, dates
@@ -117,6 +118,7 @@ class DaysBetween(NamedTuple):
     special: tuple[NamedDays, ...]
 
 
+@lru_cache(maxsize=8192)  # the clocks of a day share their dates
 def days_between(calendar: WorkingCalendar, after: date, last: date) -> DaysBetween:
     """What is special about the dates after the first up to the last."""
     off = calendar.skipped(after, last)
