@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ConfigDict
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from rules.judge import InForce
+from rules.law import law_of
 from rules.ledger import Entry
 from rules.values import Value
-from storage.tables import clocks, complaints, ledger, notices, registry
+from storage import contracts, ledger
+from storage.tables import clocks, complaints, contract_versions, notices, registry
 
 
 class _Row(Value):
@@ -78,6 +82,8 @@ class Summary(_Row):
     closed_reason: str | None
     outcome: str | None
     history: bool
+    zone: str
+    """Of its contract's calendar, for showing times; the times here are in UTC."""
     next_due_at: datetime | None
     """The earliest due of its running clocks."""
     missed: int
@@ -113,13 +119,39 @@ class Wanted:
     """Closed ones too; asking for the stage `closed` asks for them as well."""
 
 
+class Dated(NamedTuple):
+    """A contract version and what it judges by."""
+
+    version: str
+    law: InForce
+
+
+class Laws:
+    """The versions of one contract, for judging many complaints without asking again."""
+
+    def __init__(self, contract: str, versions: list[contracts.Version]) -> None:
+        self.contract = contract
+        self._from = [v.effective_from for v in versions]
+        self._laws = [Dated(v.version, law_of(v.body)) for v in versions]
+
+    def at(self, received_at: datetime) -> Dated:
+        """The version in force then; before the first one took force, the first."""
+        return self._laws[max(0, bisect_right(self._from, received_at) - 1)]
+
+    def obligations(self) -> set[str]:
+        """Those that any version has."""
+        return {name for dated in self._laws for name in dated.law.contract.obligations}
+
+
 def _summaries() -> Select[Any]:
     running = func.min(clocks.c.due_at).filter(clocks.c.status == "running").label("next_due_at")
     missed = func.count(clocks.c.missed_at).label("missed")
+    zone = contract_versions.c.body["calendar"]["zone"].astext.label("zone")
     return (
-        select(complaints, running, missed)
+        select(complaints, zone, running, missed)
+        .join(contract_versions, contract_versions.c.version == complaints.c.version)
         .outerjoin(clocks, clocks.c.complaint == complaints.c.id)
-        .group_by(complaints.c.id)
+        .group_by(complaints.c.id, contract_versions.c.version)
     )
 
 
@@ -160,11 +192,18 @@ async def state(connection: AsyncConnection, complaint: str) -> State | None:
 
 async def entries(connection: AsyncConnection, complaint: str) -> list[Entry]:
     """A complaint's ledger, in order."""
-    rows = select(ledger.c.body).where(ledger.c.stream == f"complaint/{complaint}").order_by(ledger.c.seq)
-    return [Entry.model_validate(body) for body in await connection.scalars(rows)]
+    return await ledger.read(connection, ledger.stream_of(complaint))
 
 
-async def registered_as(connection: AsyncConnection, contract: str, reference: str) -> str | None:
-    """The digest of the start under which this reference is registered; nothing when it is free."""
-    row = select(registry.c.digest).where(registry.c.contract == contract, registry.c.reference == reference)
-    return await connection.scalar(row)
+async def registration(connection: AsyncConnection, contract: str, reference: str) -> tuple[str, str] | None:
+    """The digest of the start and the first run under which this reference is registered; nothing when it is free."""
+    columns = select(registry.c.digest, registry.c.first_run)
+    found = columns.where(registry.c.contract == contract, registry.c.reference == reference)
+    row = (await connection.execute(found)).one_or_none()
+    return (row.digest, row.first_run) if row else None
+
+
+async def laws(connection: AsyncConnection, contract: str) -> Laws | None:
+    """Every published version of a contract; nothing when it has none."""
+    found = [v for v in await contracts.published(connection) if v.contract == contract]
+    return Laws(contract, found) if found else None

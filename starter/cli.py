@@ -1,0 +1,53 @@
+"""The command `ombud`. Every subcommand imports what it needs when it runs, so that help comes at once.
+
+Ends with 0 done, 1 refused, invalid or problems found, 2 wrong usage, 3 Temporal or Postgres out of reach.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import NoReturn
+
+import typer
+
+from starter import cli_admin, cli_complaints, cli_contract, cli_import, cli_reading
+from starter.errors import OmbudError
+
+app = typer.Typer(
+    name="ombud",
+    help="Runs customer complaints as a service contract says they must be run.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for group in (cli_complaints, cli_reading, cli_import, cli_contract, cli_admin):
+    group.mount(app)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process.
+
+    It ends by `os._exit`: at the interpreter's own end a process that spoke to Temporal may crash, and its exit code
+    would then say failed for something that was done.
+    """
+    code = _run()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError):  # the reader, such as `head`, has seen enough
+            stream.flush()
+    os._exit(code)
+
+
+def _run() -> int:
+    try:
+        app()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except OmbudError as error:
+        print(f"ombud: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return 0

@@ -1,0 +1,124 @@
+"""`ombud open` and `ombud tell`: start a complaint, and report what people did to it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+
+JsonFile = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="All fields as one JSON object.")]
+Pairs = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FIELD=VALUE", help="Any other field; deeper ones as by.role=handler.owner."),
+]
+
+
+def mount(app: typer.Typer) -> None:
+    app.command("open")(open_)
+    app.command()(tell)
+
+
+def open_(
+    pairs: Pairs = None,
+    contract: str | None = None,
+    reference: Annotated[str | None, typer.Option(help="Your own number of the complaint.")] = None,
+    kind: Annotated[str | None, typer.Option(help="complaint, suggestion, request or enquiry.")] = None,
+    category: str | None = None,
+    level: str | None = None,
+    channel: str | None = None,
+    content: Annotated[str | None, typer.Option(metavar="TEXT|-", help="What the customer said.")] = None,
+    received_at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="RFC 3339 with offset; now, stamped, when left out.")
+    ] = None,
+    raised_at: Annotated[str | None, typer.Option(metavar="TIME", help="When the customer first spoke.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Open a complaint: it runs from now on under its contract. Opening it again with the same content is harmless."""
+    from rules.commands import OpenComplaint
+    from starter import fields
+
+    given = {
+        "contract": contract,
+        "reference": reference,
+        "kind": kind,
+        "category": category,
+        "level": level,
+        "channel": channel,
+        "content": fields.read_text("-") if content == "-" else content,
+        "received_at": received_at,
+        "raised_at": raised_at,
+    }
+    asked = _merged(json_file, pairs, given)
+    if "received_at" not in asked:
+        asked |= {"received_at": _now(), "received_how": "stamped"}
+    asked.setdefault("via", "cli")
+    start = fields.made(OpenComplaint, "The complaint", asked)
+
+    async def run() -> None:
+        from starter.client import Ombud
+
+        async with Ombud.connect() as ombud:
+            opened = await ombud.open(start)
+        print(f"{'opened' if opened.new else 'already open'}: {opened.complaint} · workflow {opened.workflow_id}")
+
+    asyncio.run(run())
+
+
+def tell(
+    complaint: Annotated[str, typer.Argument(metavar="CONTRACT/REFERENCE")],
+    command: Annotated[str, typer.Argument(help="respond, answer, propose, resolve … (docs/commands.md).")],
+    pairs: Pairs = None,
+    text: Annotated[str | None, typer.Option(metavar="TEXT|-", help="The command's text.")] = None,
+    by: Annotated[str | None, typer.Option(metavar="ROLE[/PERSON]", help="Who did it.")] = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="When it happened, RFC 3339 with offset.")] = None,
+    key: Annotated[str | None, typer.Option(help="Idempotency key: the same key is taken once.")] = None,
+    json_file: JsonFile = None,
+    durable: Annotated[
+        bool, typer.Option("--durable", help="Leave it there even while no worker runs; nobody answers.")
+    ] = False,
+) -> None:
+    """Tell a complaint what was done; it judges its clocks by it."""
+    from rules.commands import COMMANDS
+    from starter import fields
+    from starter.errors import Invalid
+
+    if command not in COMMANDS:
+        raise Invalid(f"Unknown command {command!r}; there are {', '.join(COMMANDS)}.")
+    role, _, person = (by or "").partition("/")
+    given = {
+        "text": fields.read_text("-") if text == "-" else text,
+        "by": {"role": role} | ({"person": person} if person else {}) if by else None,
+        "occurred_at": at,
+        "key": key,
+    }
+    asked = _merged(json_file, pairs, given)
+    asked.setdefault("via", "cli")
+    act = fields.made(COMMANDS[command], command, asked)
+
+    async def run() -> None:
+        from starter.client import Ombud
+
+        async with Ombud.connect() as ombud:
+            if durable:
+                await ombud.send(complaint, act)
+                print(f"left with {complaint}: {command}")
+            else:
+                told = await ombud.tell(complaint, act)
+                print(f"{told.complaint}: {told.event}, entry {told.seq}")
+
+    asyncio.run(run())
+
+
+def _merged(json_file: str | None, pairs: list[str] | None, options: dict[str, Any]) -> dict[str, Any]:
+    """Options over `field=value` pairs over JSON."""
+    from starter import fields
+
+    base = fields.read_json(json_file) if json_file else {}
+    return base | fields.pairs(pairs or ()) | {name: value for name, value in options.items() if value is not None}
+
+
+def _now() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).isoformat()

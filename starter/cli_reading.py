@@ -1,0 +1,185 @@
+"""`ombud show` and `ombud list`: where complaints stand, from Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rules.ledger import Entry
+    from storage.reading import ClockState, State, Summary
+
+AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON, times in UTC.")]
+
+
+def mount(app: typer.Typer) -> None:
+    app.command()(show)
+    app.command("list")(list_)
+
+
+def show(complaint: Annotated[str, typer.Argument(metavar="CONTRACT/REFERENCE")], as_json: AsJson = False) -> None:
+    """Show a complaint: its clocks, notices and ledger, times in the contract's zone."""
+
+    async def read() -> State:
+        from starter.errors import NotFound
+        from starter.postgres import postgres
+        from storage import reading
+        from storage.database import transaction
+
+        async with postgres() as engine, transaction(engine) as connection:
+            found = await reading.state(connection, complaint)
+        if found is None:
+            raise NotFound(f"Postgres has no complaint {complaint}; write it as contract/reference.")
+        return found
+
+    state = asyncio.run(read())
+    if as_json:
+        print(state.model_dump_json(indent=2))
+    else:
+        _show(state)
+
+
+def list_(
+    contract: str | None = None,
+    stage: str | None = None,
+    level: str | None = None,
+    missed: Annotated[bool, typer.Option("--missed", help="Only those that missed a clock.")] = False,
+    due_before: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only those with a clock due before then, RFC 3339 with offset.")
+    ] = None,
+    closed: Annotated[bool, typer.Option("--closed", help="Closed ones too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List complaints, the one due next first."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from rules.ledger import explain_invalid
+    from rules.values import Instant
+    from starter.errors import Invalid
+    from storage.reading import Wanted
+
+    try:
+        before = TypeAdapter(Instant).validate_python(due_before) if due_before else None
+    except ValidationError as error:
+        raise Invalid(explain_invalid("--due-before", error)) from None
+    wanted = Wanted(contract, stage, level, missed, before, closed)
+
+    async def read() -> None:
+        from starter.postgres import postgres
+        from storage import reading
+        from storage.database import transaction
+
+        async with postgres() as engine, transaction(engine) as connection:
+            found = reading.listing(connection, wanted)
+            if as_json:
+                comma = "["
+                async for summary in found:
+                    print(comma, summary.model_dump_json(), sep="\n" if comma == "," else "")
+                    comma = ","
+                print("[]" if comma == "[" else "]")
+            else:
+                _list([summary async for summary in found])
+
+    asyncio.run(read())
+
+
+def local(at: datetime | None, zone: str) -> str:
+    """The time people of the contract read on their wall."""
+    from zoneinfo import ZoneInfo
+
+    return at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S %Z") if at else ""
+
+
+def _list(found: list[Summary]) -> None:
+    rows = [
+        (
+            s.id,
+            s.kind,
+            s.category or "",
+            s.level or "",
+            s.stage,
+            s.owner or s.route,
+            local(s.received_at, s.zone),
+            local(s.next_due_at, s.zone) or (s.closed_reason or ""),
+            str(s.missed or ""),
+        )
+        for s in found
+    ]
+    table("", ("complaint", "kind", "category", "level", "stage", "with", "received", "next due", "missed"), rows)
+    print(f"{len(found)} complaint{'' if len(found) == 1 else 's'}")
+
+
+def _show(state: State) -> None:
+    from rich.console import Console
+
+    zone = state.zone
+    parts = filter(None, (state.kind, state.category, state.level and f"level {state.level}", state.channel))
+    closed = f", {state.closed_reason} {local(state.closed_at, zone)}" if state.closed_at else ""
+    console = Console(highlight=False)
+    console.print(f"[bold]{state.id}[/bold] · {state.stage}{closed}")
+    console.print(
+        f"{' · '.join(parts)} · received {local(state.received_at, zone)} · with {state.owner or state.route}"
+    )
+    for seq, flags in state.flags.items():
+        console.print(f"flag of entry {seq}: {flags}", markup=False)
+    clocks = [
+        (f"{c.obligation}#{c.n}", c.clause, local(c.due_at, zone) + " *" * c.provisional, c.status, _fate(c, zone))
+        for c in state.clocks
+    ]
+    table("clocks", ("clock", "clause", "due", "state", ""), clocks)
+    if any(clock.provisional for clock in state.clocks):
+        print("* provisional: counted through a year whose holidays are not published yet")
+    told = [
+        (
+            n.clock or n.command or "",
+            n.rung or "",
+            n.role,
+            n.person or "",
+            n.state,
+            local(n.acknowledged_at or n.undeliverable_at or n.accepted_at or n.planned_at, zone),
+            n.reason or " ".join(filter(None, (n.follow, n.acknowledged_by and f"by {n.acknowledged_by}"))),
+        )
+        for n in state.notices
+    ]
+    if told:
+        table("notices", ("of", "rung", "role", "person", "state", "since", ""), told)
+    entries = [(str(e.seq), local(e.occurred_at, zone), e.type, _who(e), _said(e.data)) for e in state.entries]
+    table("ledger", ("", "occurred", "what", "by", ""), entries)
+
+
+def _fate(clock: ClockState, zone: str) -> str:
+    """What became of a clock, in words."""
+    if clock.status == "ended":
+        return clock.end_reason or ""
+    done = f"done {local(clock.done_at, zone)}" if clock.done_at else ""
+    late = f", {clock.late_seconds} s late" if clock.late_seconds else ""
+    return done + late + (", reported late" if clock.refuted_at else "")
+
+
+def _who(entry: Entry) -> str:
+    return "/".join(filter(None, (entry.by.role, entry.by.person)))
+
+
+def _said(data: dict[str, Any]) -> str:
+    """The part of an entry's data that a person looks for."""
+    shown = ("clock", "rung", "due_at", "reason", "outcome", "level", "category", "to", "follow", "flags")
+    return "  ".join(f"{name}: {data[name]}" for name in shown if data.get(name))
+
+
+def table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """Print a table; nothing in it is read as markup."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(*heads, title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    width = None if sys.stdout.isatty() else 240  # piped, a row stays one line
+    Console(highlight=False, width=width).print(made)

@@ -1,0 +1,284 @@
+"""The Python client: open a complaint, tell it what was done, read where it stands.
+
+    async with Ombud.connect() as ombud:
+        opened = await ombud.open(OpenComplaint(contract="maintenance-service", reference="K-17", ...))
+        told = await ombud.tell(opened.complaint, Respond(text="..."), key="desk-4711")
+        state = await ombud.state(opened.complaint)
+
+Everything it raises is a `starter.errors.OmbudError` whose message says what to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, NoReturn
+from uuid import uuid4
+
+from pydantic import ConfigDict
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.interface import complaint_id
+from rules import ledger
+from rules.commands import Command, OpenComplaint
+from rules.decide import open_complaint
+from rules.law import law_of
+from rules.ledger import digest
+from rules.values import Value
+from settings import Settings
+from starter.errors import Closed, Conflict, Invalid, NotFound, NoWorker, OmbudError, Refused, Unreachable
+from starter.postgres import postgres, settings_in_force
+from storage import contracts, reading
+from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
+from temporal_client import TemporalUnreachableError, connect_temporal
+from workflows import search_attributes
+
+PATIENCE = 10.0
+"""Seconds to wait for the answer to a command. A worker that runs gives it in well under one."""
+
+
+class Opened(NamedTuple):
+    """An open complaint: what commands and reads name it by, and the proof of its start."""
+
+    complaint: str
+    """`contract/reference`."""
+    workflow_id: str
+    run_id: str
+    """The run that it began with."""
+    new: bool
+    """Whether this call opened it; the same content sent again opens nothing."""
+
+
+class Told(Value):
+    """The answer to a command. The same key gets the same answer, also after closure."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    complaint: str
+    seq: int
+    """The ledger entry that records it."""
+    event: str
+    """The type of that entry."""
+
+
+class Ombud:
+    """Opens, commands and reads complaints. Safe for concurrent use within one event loop.
+
+    Without `database` it opens and commands with nothing but Temporal; what must read Postgres raises Unreachable.
+    """
+
+    def __init__(
+        self,
+        temporal: Client,
+        database: AsyncEngine | None = None,
+        *,
+        task_queue: str = "ombud",
+        patience: float = PATIENCE,
+    ) -> None:
+        self.temporal = temporal
+        self.task_queue = task_queue
+        self.patience = patience
+        self._database = database
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, settings: Settings | None = None) -> AsyncIterator[Ombud]:
+        """A client on the settings in force. Raises Unreachable when Temporal does not answer or settings are missing.
+
+        Postgres is not asked before something is read.
+        """
+        settings = settings or settings_in_force()
+        try:
+            temporal = await connect_temporal()
+        except TemporalUnreachableError as error:
+            raise Unreachable(str(error)) from None
+        async with postgres(settings) as database:
+            yield cls(temporal, database, task_queue=settings.task_queue)
+
+    async def open(self, start: OpenComplaint) -> Opened:
+        """Open a complaint, or find the one that the same content opened before. On return it will run.
+
+        It needs no worker and no Postgres. Where Postgres answers, what the contract does not allow is refused here
+        and nothing starts; otherwise the complaint ends with that reason as soon as it runs.
+        Raises Conflict, Refused, Unreachable.
+        """
+        known = await self._foreseen(start)
+        if known is not None:
+            return known
+        workflow_id = complaint_id(start.contract, start.reference)
+        with self._temporal_errors():
+            try:
+                handle = await self.temporal.start_workflow(
+                    "Complaint",
+                    start.model_dump(mode="json", exclude_none=True),
+                    id=workflow_id,
+                    task_queue=self.task_queue,
+                    # A start that failed for a reason may be sent again, corrected. The register sees to the rest.
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                    search_attributes=search_attributes.at_start(start),
+                    static_summary=" · ".join(filter(None, (start.kind, start.category, start.level))),
+                )
+            except WorkflowAlreadyStartedError:
+                return await self._already(start, self.temporal.get_workflow_handle(workflow_id))
+        return Opened(f"{start.contract}/{start.reference}", workflow_id, handle.first_execution_run_id or "", True)
+
+    async def tell(self, complaint: str, command: Command, *, key: str | None = None) -> Told:
+        """Tell a complaint (`contract/reference`) what was done, and have it judged at once.
+
+        `key` names the command for ever: sent again with the same content it changes nothing and gets the same answer.
+        Raises Refused, NotFound, Closed, NoWorker, Unreachable.
+        """
+        command = _keyed(command, key)
+        update_id = f"{command.key}:{command.name}:{digest(command)[:16]}"
+        try:
+            with self._temporal_errors():
+                async with asyncio.timeout(self.patience):
+                    answer = await self._handle(complaint).execute_update(
+                        command.name, _body(command), id=update_id, result_type=dict
+                    )
+        except NotFound:
+            return await self._after_the_end(complaint, command)
+        return Told.model_validate(answer)
+
+    async def send(self, complaint: str, command: Command, *, key: str | None = None) -> None:
+        """Leave a command with the complaint, durable at once even while no worker runs.
+
+        Nobody waits for an answer: a command that is refused becomes an entry of the ledger and stands in `ombud
+        stuck`. Raises NotFound, Closed, Unreachable.
+        """
+        command = _keyed(command, key)
+        try:
+            with self._temporal_errors():
+                await self._handle(complaint).signal(command.name, _body(command))
+        except NotFound:
+            await self._after_the_end(complaint, command)
+
+    async def state(self, complaint: str) -> reading.State:
+        """How a complaint stands in Postgres, a moment behind its workflow. Raises NotFound, Unreachable."""
+        async with self.reading() as connection:
+            found = await reading.state(connection, complaint)
+        if found is None:
+            raise NotFound(f"There is no complaint {complaint}; write it as contract/reference.")
+        return found
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for the queries of `storage`. Raises Unreachable."""
+        if self._database is None:
+            raise Unreachable("This needs Postgres, and the client was made without it.")
+        try:
+            async with transaction(self._database) as connection:
+                yield connection
+        except (PostgresUnreachableError, SchemaMissingError) as error:
+            raise Unreachable(str(error)) from None
+
+    def _handle(self, complaint: str) -> WorkflowHandle[Any, Any]:
+        contract, _, reference = complaint.partition("/")
+        if not contract or not reference:
+            raise Invalid(f"{complaint!r} names no complaint; write contract/reference.")
+        return self.temporal.get_workflow_handle(complaint_id(contract, reference))
+
+    async def _foreseen(self, start: OpenComplaint) -> Opened | None:
+        """What Postgres already knows of this start; nothing when it is new, or when Postgres does not answer."""
+        if self._database is None:
+            return None
+        try:
+            async with self.reading() as connection:
+                known = await reading.registration(connection, start.contract, start.reference)
+                in_force = None if known else await contracts.in_force(connection, start.contract, start.received_at)
+        except Unreachable:
+            return None
+        if known:
+            registered, first_run = known
+            return self._same(start, registered, first_run)
+        if in_force is None:
+            raise Refused(f"Unknown contract {start.contract!r}; publish it: ombud contract publish FILE.")
+        now = datetime.now(UTC)
+        try:
+            open_complaint(start, law_of(in_force.body), now, now)
+        except ledger.Refused as refusal:
+            raise Refused(str(refusal)) from None
+        return None
+
+    async def _already(self, start: OpenComplaint, handle: WorkflowHandle[Any, Any]) -> Opened:
+        """The complaint that holds this id was started with the content that its first run has on record."""
+        described = await handle.describe()
+        first_run = described.raw_description.workflow_execution_info.first_run_id or described.run_id
+        first = self.temporal.get_workflow_handle(handle.id, run_id=first_run)
+        async for event in first.fetch_history_events(page_size=1):
+            sent = event.workflow_execution_started_event_attributes.input.payloads
+            try:
+                (value,) = await self.temporal.data_converter.decode(sent)
+                return self._same(start, digest(OpenComplaint.model_validate(value)), first_run)
+            except ValueError:  # pydantic's too: what holds the id is no complaint as we would start it
+                return self._same(start, "", first_run)
+        raise NotFound(f"Temporal holds {handle.id} without its history.")
+
+    def _same(self, start: OpenComplaint, registered: str, first_run: str) -> Opened:
+        name = f"{start.contract}/{start.reference}"
+        if registered != digest(start):
+            raise Conflict(
+                f"{name} was opened before with other content. Use a new reference, or send exactly what was sent "
+                "before; to change an open complaint, tell it so."
+            )
+        return Opened(name, complaint_id(start.contract, start.reference), first_run, new=False)
+
+    async def _after_the_end(self, complaint: str, command: Command) -> Told:
+        """Temporal runs no such complaint. The same key still gets the same answer, from the ledger (invariant 16)."""
+        async with self.reading() as connection:
+            entries = await reading.entries(connection, complaint)
+        if not entries:
+            raise NotFound(f"There is no complaint {complaint}; write it as contract/reference.")
+        known = next((entry for entry in entries if entry.key == command.key), None)
+        if known is not None and known.digest == digest(command):
+            return Told(complaint=complaint, seq=known.seq, event=known.type)
+        if known is not None:
+            raise Refused(f"The key {command.key!r} was used for another command; give a new command a new key.")
+        closed = next((entry for entry in reversed(entries) if entry.type == "closed"), None)
+        if closed is None:
+            raise NotFound(f"{complaint} stands open in Postgres, but Temporal does not run it. Tell operations.")
+        raise Closed(
+            f"Complaint {complaint} was closed at {closed.occurred_at.isoformat()} ({closed.data['reason']}); nothing "
+            "can be added. Open a new complaint that `follows` this one."
+        )
+
+    @contextmanager
+    def _temporal_errors(self) -> Iterator[None]:
+        """Temporal's many ways to fail, as errors of `starter.errors`."""
+        try:
+            yield
+        except WorkflowUpdateFailedError as error:
+            _refused(error.cause)
+        except (RPCTimeoutOrCancelledError, TimeoutError):
+            raise NoWorker(
+                f"No answer within {self.patience:g} seconds; no worker seems to run on the task queue "
+                f"{self.task_queue!r} (or Postgres is away while the complaint is being registered). Send it again "
+                "under the same key, which takes it once; or use `send` (command line: --durable), which waits for a "
+                "worker."
+            ) from None
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                raise NotFound(str(error)) from None
+            raise Unreachable(f"Temporal does not do it: {error.message}") from None
+
+
+def _refused(cause: BaseException) -> NoReturn:
+    if isinstance(cause, ApplicationError):
+        kind: type[OmbudError] = Invalid if cause.type == "Invalid" else Refused
+        raise kind(cause.message) from None
+    raise Refused(str(cause)) from None
+
+
+def _keyed(command: Command, key: str | None) -> Command:
+    """The command under its key: the one given, the one it has, or a new one that lets the SDK send it twice."""
+    return command.model_copy(update={"key": key or command.key or uuid4().hex})
+
+
+def _body(command: Command) -> dict[str, Any]:
+    return command.model_dump(mode="json", exclude_none=True)

@@ -1,0 +1,120 @@
+"""Somebody else's table, row by row: CSV, plain or gzipped, of any length, with its mistakes kept to their rows."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, NamedTuple, Self
+
+from starter.errors import Invalid
+from starter.import_map import Row
+
+
+class Line(NamedTuple):
+    """One record of the file."""
+
+    number: int
+    """The line it starts on, the header being 1."""
+    fields: list[str]
+    row: Row | None
+    """Column to text; nothing when the record does not fit the header."""
+    reason: str = ""
+    """Why there is no row."""
+
+
+class Table:
+    """A CSV file being read. Iterate it for its lines; `read` of `size` bytes are behind it.
+
+    Opening raises Invalid when there is no file, no header, or a column of it twice. A file that breaks off raises
+    Invalid after its last whole line.
+    """
+
+    def __init__(self, path: Path, encoding: str = "utf-8-sig", delimiter: str = ",") -> None:
+        self.path = path
+        csv.field_size_limit(2**31 - 1)
+        try:
+            self._raw = path.open("rb")
+        except OSError as error:
+            raise Invalid(f"Cannot read {path}: {error.strerror}.") from None
+        self.size = path.stat().st_size
+        zipped = self._raw.peek(2)[:2] == b"\x1f\x8b"
+        data = gzip.GzipFile(fileobj=self._raw) if zipped else self._raw
+        text = io.TextIOWrapper(data, encoding, errors="surrogateescape", newline="")
+        self._lines = csv.reader(text, delimiter=delimiter, strict=True)
+        self.header = self._next() or []
+        if not any(self.header):
+            raise Invalid(f"{path} is empty; its first line must name the columns.")
+        if twice := {name for name in self.header if self.header.count(name) > 1}:
+            raise Invalid(f"{path} has the column {', '.join(sorted(twice))} more than once.")
+
+    @property
+    def read(self) -> int:
+        """Bytes of the file read so far, compressed ones where it is compressed."""
+        return self._raw.tell()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._raw.close()
+
+    def __iter__(self) -> Iterator[Line]:
+        while True:
+            number = self._lines.line_num + 1
+            try:
+                fields = self._next()
+            except csv.Error as error:
+                yield Line(number, [], None, f"no CSV: {error}")
+                continue
+            if fields is None:
+                return
+            if not fields:
+                continue  # a blank line
+            if len(fields) != len(self.header):
+                reason = f"{len(fields)} fields where the header has {len(self.header)}"
+                yield Line(number, fields, None, reason)
+            elif any(_undecoded(field) for field in fields):
+                yield Line(number, fields, None, "not in the file's encoding (UTF-8 unless the map says otherwise)")
+            else:
+                yield Line(number, fields, dict(zip(self.header, fields, strict=True)))
+
+    def _next(self) -> list[str] | None:
+        try:
+            return next(self._lines, None)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise Invalid(f"{self.path} breaks off after line {self._lines.line_num}: {error}.") from None
+
+
+def _undecoded(text: str) -> bool:
+    return not text.isascii() and any("\udc80" <= char <= "\udcff" for char in text)
+
+
+class Rejects:
+    """The rows that did not go in: line, reason, and the row as it was. The file appears with the first of them."""
+
+    def __init__(self, path: Path, header: list[str]) -> None:
+        self.path = path
+        self.count = 0
+        self._header = header
+        self._file: IO[str] | None = None
+        path.unlink(missing_ok=True)  # of the run before
+
+    def add(self, line: Line, reason: str) -> None:
+        """Write one row, at once: what was rejected is known even if the import stops."""
+        if self._file is None:
+            self._file = self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+            csv.writer(self._file).writerow(["line", "reason", *self._header])
+        csv.writer(self._file).writerow([line.number, reason, *line.fields])
+        self._file.flush()
+        self.count += 1
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
