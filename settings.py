@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     base_url: str | None = None
     """Public address of the HTTP server; without it a mail carries no links."""
 
+    temporal_ui_url: str | None = None
+    """Address of Temporal's Web UI; without it a mail carries no link to the case."""
+
     signing_key: SecretStr = Field(min_length=32)
     """Signs the links in mails. At least 32 characters."""
     master_key: Annotated[SecretStr, AfterValidator(_key)]

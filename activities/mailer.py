@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, Group
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime, parseaddr
@@ -43,14 +43,14 @@ def compose(
     """One mail as it goes over the wire, always the same bytes for the same input.
 
     `to` is name and address, `sender` as in `Ombud <ombud@example.com>`. Names and subject lose their line breaks, so
-    nothing in them can become a header. Raises RefusedForGoodError for an address that is none.
+    nothing in them can become a header.
     """
     from_name, from_address = parseaddr(sender)
-    mail = EmailMessage(policy=SMTP_POLICY.clone(cte_type="7bit"))
+    mail = EmailMessage(policy=SMTP_POLICY.clone(cte_type="7bit", utf8=not to[1].isascii()))
     mail["Message-ID"] = f"<{message_id}@{from_address.rpartition('@')[2]}>"
     mail["Date"] = format_datetime(written_at)
     mail["From"] = Address(one_line(from_name), addr_spec=from_address)
-    mail["To"] = _address(*to)
+    mail["To"] = _recipient(*to)
     mail["Subject"] = one_line(words.subject)
     mail["Auto-Submitted"] = "auto-generated"
     mail["Content-Language"] = language
@@ -61,11 +61,12 @@ def compose(
     return mail.as_bytes()
 
 
-def _address(name: str, address: str) -> Address:
+def _recipient(name: str, address: str) -> Address | Group:
+    """An address that cannot stand in a header is left out: the mail server is asked all the same, and says no."""
     try:
         return Address(one_line(name), addr_spec=address)
-    except Exception as wrong:  # the header parser fails in many ways, none of them documented
-        raise RefusedForGoodError(f"not a mail address: {one_line(str(wrong))}") from wrong
+    except Exception:  # noqa: BLE001  the header parser fails in many ways, none of them documented
+        return Group(one_line(name))
 
 
 class Mailer:

@@ -29,9 +29,10 @@ class Answer:
     """An acknowledgement of a notice."""
 
     at: datetime
-    role: str
-    person: str = ""
+    by: str
+    """The person, else the role."""
     follow: str = "noted"
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,12 @@ class Line:
     urgent: bool = False
     role_title: str = ""
     contract_title: str = ""
-    classes: tuple[str, ...] = ()
-    """Category and level in words."""
     kind: str = ""
+    category: str = ""
+    level: str = ""
+    level_title: str = ""
     title: str = ""
-    """The obligation in the contract's words; nothing for an act."""
+    """The obligation in the contract's words; of notices handed on, theirs."""
     clause: str = ""
     at: datetime | None = None
     """When the rung was reached or the act happened."""
@@ -60,6 +62,8 @@ class Line:
     provisional: bool = False
     percent: str = ""
     act: str = ""
+    """The command it tells of, or `passed` when somebody handed notices on to the recipient."""
+    by: str = ""
     reason: str = ""
     outcome: str = ""
     done_at: datetime | None = None

@@ -1,0 +1,210 @@
+"""One round of delivery for one person: what waits becomes one message, which is sent, recorded and reported.
+
+Three steps, each of which may be the last before a crash; the next round goes on from there:
+
+1. In one transaction notices are claimed, put into words, and kept as the bytes that will be sent.
+2. The mail server takes the bytes, refuses them for good, or has to be asked again.
+3. In one transaction its answer is recorded; then the complaints that must know of it are told.
+
+Between the server's answer and its record lies the one moment in which a crash sends a message twice: the same bytes
+under the same Message-ID (invariant 12).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.interface import DELIVER, OUTCOME, Delivered, complaint_id
+from activities.mailer import Mailer, NotSentError, RefusedForGoodError
+from activities.writing import Writer
+from rules.contract import Contract, DeliveryOf
+from rules.ledger import Entry
+from rules.notices import Outcome
+from rules.values import SYSTEM
+from settings import Settings
+from storage import posts
+from storage.content import ErasedError, MasterKeyError, Vault
+from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
+from storage.directory import Person
+from storage.ledger import message_stream
+from storage.recording import record_message
+from templates.rendering import Renderer
+
+GATHER = timedelta(seconds=15)
+"""After a message to a person, the next that is not urgent gathers so long."""
+
+CHANNEL = "email"
+CLAIM, RESULT = 1, 2
+"""Where the two entries of a message stand in its stream."""
+
+
+class PostOffice:
+    """The activity of a Post. `engine` and `client` are shared with whoever else runs in the process."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        client: Client,
+        settings: Settings,
+        *,
+        renderer: Renderer | None = None,
+        gather: timedelta = GATHER,
+    ) -> None:
+        self._engine = engine
+        self._client = client
+        self._mailer = Mailer(settings)
+        self._vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
+        self._writer = Writer(settings, self._vault, client.namespace, renderer)
+        self._gather = gather
+
+    @property
+    def activities(self) -> list[Any]:
+        """What a worker registers."""
+        return [self.deliver]
+
+    @activity.defn(name=DELIVER)
+    async def deliver(self, person: str) -> Delivered:
+        """Send this person one message with everything that waits, if anything does."""
+        await self._report(person)
+        async with self._transaction() as db:
+            who = await posts.person(db, person)
+            message = await posts.unsent(db, person)
+            if message is None and who is not None:
+                claimed = await self._claim(db, who)
+                if isinstance(claimed, Delivered):
+                    return claimed
+                message = claimed
+        if message is None:
+            return Delivered()
+        sent = await self._send(message, who)
+        await self._report(person)
+        async with self._transaction() as db:
+            return Delivered(sent=sent, waiting=await posts.how_many_wait(db, person))
+
+    async def _claim(self, db: AsyncConnection, who: Person) -> str | Delivered:
+        """Make one message of what waits; its id, or why there is none."""
+        now = datetime.now(UTC)
+        waiting = await posts.waiting(db, who.id)
+        if not waiting:
+            return Delivered(waiting=await posts.how_many_wait(db, who.id))
+        last = await posts.last_accepted(db, who.id)
+        if last and not any(notice.urgent for notice in waiting) and now < last + self._gather:
+            return Delivered(waiting=len(waiting), hold_seconds=(last + self._gather - now).total_seconds())
+        keys = sorted(notice.key for notice in waiting)
+        message = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:40]
+        mail, problem = await self._writer.write(db, who, message, keys, now)
+        data = {
+            "person": who.id,
+            "channel": CHANNEL,
+            "language": who.language,
+            "notices": keys,
+            "sha256": hashlib.sha256(mail).hexdigest(),
+        }
+        entry = Entry(
+            seq=CLAIM,
+            type="claimed",
+            by=SYSTEM,
+            occurred_at=now,
+            recorded_at=now,
+            data=data | ({"problem": problem} if problem else {}),
+        )
+        await record_message(db, self._vault, message, [entry], {CLAIM: mail.decode()})
+        if problem:
+            await posts.flawed(db, message, problem)
+        return message
+
+    async def _send(self, message: str, who: Person | None) -> int:
+        """Have the mail server take the message and record what it says; how many it took."""
+        try:
+            if who is None:
+                raise RefusedForGoodError("the recipient left the directory after the message was written")
+            async with self._transaction() as db:
+                mail = (await self._vault.read(db, message_stream(message)))[CLAIM]["mail"].encode()
+            reply = await self._mailer.send(who.email, mail)
+        except NotSentError as failure:
+            async with self._transaction() as db:
+                await posts.failed(db, message, str(failure), datetime.now(UTC))
+            raise _retry(failure) from None
+        except ErasedError:
+            await self._record(message, "undeliverable", {"reason": "its content was erased before it could be sent"})
+            return 0
+        except RefusedForGoodError as refused:
+            reason = _masked(str(refused), who)
+            await self._record(message, "undeliverable", {"reason": reason})
+            return 0
+        await self._record(message, "accepted", {"reply": _masked(reply, who)})
+        return 1
+
+    async def _record(self, message: str, became: str, data: dict[str, str]) -> None:
+        now = datetime.now(UTC)
+        entry = Entry(seq=RESULT, type=became, by=SYSTEM, occurred_at=now, recorded_at=now, data=data)
+        async with self._transaction() as db:
+            await record_message(db, self._vault, message, [entry])
+            await posts.settled(db, message, now)
+
+    async def _report(self, person: str) -> None:
+        """Tell complaints what became of their notices, where a ladder or an obligation must know."""
+        async with self._transaction() as db:
+            ended = await posts.untold(db, person)
+            matter = [
+                e
+                for e in ended
+                if e.undeliverable_at or _awaited(await self._writer.contract(db, e.version), e.command)
+            ]
+        for one in matter:
+            await self._tell(one)
+        if ended:
+            async with self._transaction() as db:
+                await posts.heard(db, sorted({one.message for one in ended}))
+
+    async def _tell(self, one: posts.Ended) -> None:
+        at = one.undeliverable_at or one.accepted_at or datetime.now(UTC)
+        outcome = Outcome(notice=one.notice, accepted=one.undeliverable_at is None, at=at, reason=one.reason)
+        complaint = self._client.get_workflow_handle(complaint_id(*one.complaint.split("/", 1)))
+        try:
+            await complaint.signal(OUTCOME, outcome)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:  # a complaint that has ended needs to know nothing
+                raise _retry(error) from None
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction; an outage is one clear line, and tried again."""
+        try:
+            async with transaction(self._engine) as db:
+                yield db
+        except (PostgresUnreachableError, SchemaMissingError, MasterKeyError) as error:
+            raise _retry(error) from None
+
+
+def _awaited(contract: Contract | None, command: str | None) -> bool:
+    """Whether the acceptance of a notice about this act meets an obligation of the contract, or starts one."""
+    if contract is None or command is None:
+        return False
+    return any(
+        f"notice of {command}" in promise.met_by.parts or promise.starts == DeliveryOf(delivery_of=command)
+        for promise in contract.obligations.values()
+    )
+
+
+def _masked(reply: str, who: Person | None) -> str:
+    """A server's reply without the address it may repeat: the ledger carries ids (invariant 19)."""
+    return reply.replace(who.email, who.id) if who else reply
+
+
+def _retry(error: Exception) -> ApplicationError:
+    """Worth another try, and no reason to fill the log with a traceback."""
+    activity.logger.warning("%s", error)
+    kind = type(error).__name__.removesuffix("Error")
+    return ApplicationError(str(error), type=kind, category=ApplicationErrorCategory.BENIGN)

@@ -1,0 +1,192 @@
+"""What waits for a person, what one message carries, and how its delivery is going."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, and_, case, func, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.directory import Person, holder
+from storage.ledger import stream_of
+from storage.tables import clocks, complaints, holders, ledger, messages, notices, people
+
+MOST = 200
+"""Notices in one message; the rest leave with the next one at once."""
+
+Told = Mapping[str, Any]
+"""A notice with all that is said of it: `notice_…`, `case_…` and `clock_…` columns, and the ledger `entry`."""
+
+
+class Waiting(NamedTuple):
+    """A notice that nobody has claimed."""
+
+    key: str
+    urgent: bool
+
+
+class Ended(NamedTuple):
+    """What became of one notice of a message."""
+
+    notice: str
+    complaint: str
+    command: str | None
+    version: str
+    message: str
+    accepted_at: datetime | None
+    undeliverable_at: datetime | None
+    reason: str
+
+
+async def person(connection: AsyncConnection, id_: str) -> Person | None:
+    """Who this is now; nothing for somebody who left the directory."""
+    row = (await connection.execute(select(people).where(people.c.id == id_))).one_or_none()
+    return Person.model_validate(row._asdict()) if row else None
+
+
+async def unsent(connection: AsyncConnection, id_: str) -> str | None:
+    """The oldest message claimed for a person and left behind by a crash or an outage."""
+    found: str | None = await connection.scalar(
+        select(messages.c.id)
+        .where(messages.c.person == id_, messages.c.accepted_at.is_(None), messages.c.undeliverable_at.is_(None))
+        .order_by(messages.c.claimed_at)
+        .limit(1)
+    )
+    return found
+
+
+async def waiting(connection: AsyncConnection, id_: str) -> list[Waiting]:
+    """Notices for roles whose holder this person is now, urgent ones first; held by this transaction until it ends."""
+    found = await connection.execute(
+        select(notices.c.key, notices.c.urgent)
+        .join(complaints, complaints.c.id == notices.c.complaint)
+        .where(_waits_for(id_))
+        .order_by(notices.c.urgent.desc(), notices.c.planned_at, notices.c.key)
+        .limit(MOST)
+        .with_for_update(of=notices, skip_locked=True)
+    )
+    return [Waiting(*row) for row in found]
+
+
+async def how_many_wait(connection: AsyncConnection, id_: str) -> int:
+    """How many notices wait for this person, those held by other transactions included."""
+    return (
+        await connection.scalar(
+            select(func.count())
+            .select_from(notices)
+            .join(complaints, complaints.c.id == notices.c.complaint)
+            .where(_waits_for(id_))
+        )
+    ) or 0
+
+
+async def who_waits(connection: AsyncConnection) -> list[str]:
+    """Everybody with something to deliver or to report: whom to poke after the directory changed or data came back."""
+    behind = holder(notices.c.contract, notices.c.role, complaints.c.against).label("person")
+    planned = select(behind).join(complaints, complaints.c.id == notices.c.complaint).where(_planned())
+    open_ = messages.c.accepted_at.is_(None) & messages.c.undeliverable_at.is_(None)
+    begun = select(messages.c.person).where(open_ | messages.c.untold)
+    found = await connection.scalars(planned.union(begun))
+    return sorted(id_ for id_ in found if id_ is not None)
+
+
+async def last_accepted(connection: AsyncConnection, id_: str) -> datetime | None:
+    """When this person's server last took a message."""
+    found: datetime | None = await connection.scalar(
+        select(func.max(messages.c.accepted_at)).where(messages.c.person == id_)
+    )
+    return found
+
+
+async def told(connection: AsyncConnection, *, keys: Sequence[str] = (), message: str = "") -> list[Told]:
+    """The notices with these keys, or of this message, each with its entry, case and clock; gravest first."""
+    wanted = notices.c.key.in_(keys) if keys else notices.c.message == message
+    clock_id = func.concat(clocks.c.obligation, literal("#"), clocks.c.n)
+    found = await connection.execute(
+        select(
+            *(column.label(f"notice_{column.name}") for column in notices.c),
+            *(column.label(f"case_{column.name}") for column in complaints.c),
+            *(column.label(f"clock_{column.name}") for column in clocks.c),
+            ledger.c.body.label("entry"),
+        )
+        .select_from(notices)
+        .join(complaints, complaints.c.id == notices.c.complaint, isouter=True)
+        .join(
+            ledger,
+            and_(ledger.c.stream == literal(stream_of("")) + notices.c.complaint, ledger.c.seq == notices.c.seq),
+            isouter=True,
+        )
+        .join(clocks, and_(clocks.c.complaint == notices.c.complaint, clock_id == notices.c.clock), isouter=True)
+        .where(wanted)
+        .order_by(notices.c.urgent.desc(), notices.c.occurred_at, notices.c.key)
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+async def failed(connection: AsyncConnection, message: str, error: str, at: datetime) -> None:
+    """A try that did not succeed, for whoever looks why a message does not arrive."""
+    await connection.execute(
+        update(messages)
+        .where(messages.c.id == message)
+        .values(attempts=messages.c.attempts + 1, tried_at=at, last_error=error)
+    )
+
+
+async def settled(connection: AsyncConnection, message: str, at: datetime) -> None:
+    """The last try. Complaints have to hear of what is undeliverable, and of acts that were told."""
+    of_an_act = select(notices.c.key).where(notices.c.message == message, notices.c.command.is_not(None)).exists()
+    await connection.execute(
+        update(messages)
+        .where(messages.c.id == message)
+        .values(
+            attempts=messages.c.attempts + 1,
+            tried_at=at,
+            untold=case((messages.c.undeliverable_at.is_not(None), True), else_=of_an_act),
+        )
+    )
+
+
+async def flawed(connection: AsyncConnection, message: str, problem: str) -> None:
+    """The message leaves in plain words, since something was wrong with its template."""
+    await connection.execute(update(messages).where(messages.c.id == message).values(last_error=problem))
+
+
+async def untold(connection: AsyncConnection, id_: str) -> list[Ended]:
+    """What became of notices to this person that complaints may have to hear."""
+    found = await connection.execute(
+        select(
+            notices.c.key,
+            notices.c.complaint,
+            notices.c.command,
+            complaints.c.version,
+            messages.c.id,
+            messages.c.accepted_at,
+            messages.c.undeliverable_at,
+            func.coalesce(messages.c.reason, messages.c.reply, ""),
+        )
+        .join(messages, messages.c.id == notices.c.message)
+        .join(complaints, complaints.c.id == notices.c.complaint)
+        .where(messages.c.person == id_, messages.c.untold)
+        .order_by(notices.c.key)
+    )
+    return [Ended(*row) for row in found]
+
+
+async def heard(connection: AsyncConnection, of: Sequence[str]) -> None:
+    """The complaints of these messages have heard what became of them."""
+    await connection.execute(update(messages).where(messages.c.id.in_(of)).values(untold=False))
+
+
+def _planned() -> ColumnElement[bool]:
+    """As the index of what waits says it."""
+    return and_(
+        notices.c.claimed_at.is_(None), notices.c.undeliverable_at.is_(None), notices.c.acknowledged_at.is_(None)
+    )
+
+
+def _waits_for(id_: str) -> ColumnElement[bool]:
+    behind = holder(notices.c.contract, notices.c.role, complaints.c.against)
+    some_role = select(holders.c.role).where(holders.c.person == id_)
+    return and_(_planned(), notices.c.role.in_(some_role), behind == id_)
