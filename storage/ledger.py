@@ -60,7 +60,7 @@ async def append(connection: AsyncConnection, streams: Mapping[str, Sequence[Ent
         added = await connection.execute(appended, rows)
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == GAP:
-            said = str(error.orig).partition(": ")[2]
+            said = error.orig.__cause__ if error.orig else error
             raise LedgerGapError(f"{said}: Postgres lost what was recorded before. Restore a backup.") from None
         raise
     new = {(stream, seq) for stream, seq in added}

@@ -85,7 +85,7 @@ async def reject(connection: AsyncConnection, start: Reject) -> None:
         name: getattr(start, name).replace("\x00", "\ufffd")
         for name in ("workflow_id", "contract", "reference", "reason")
     }
-    await connection.execute(insert(rejects).values(row, recorded_at=start.recorded_at).on_conflict_do_nothing())
+    await connection.execute(insert(rejects).values(**row, recorded_at=start.recorded_at).on_conflict_do_nothing())
     began = select(ledger.c.seq).where(ledger.c.stream == stream_of(f"{row['contract']}/{row['reference']}"))
     await connection.execute(
         delete(registry).where(
