@@ -86,4 +86,4 @@ async def addressees(connection: AsyncConnection, keys: Sequence[str]) -> dict[s
         .join(complaints, complaints.c.id == notices.c.complaint)
         .where(notices.c.key.in_(keys), notices.c.state == "planned")
     )
-    return dict(found.tuples())
+    return {key: person for key, person in found}  # noqa: C416  rows are not pairs to mypy

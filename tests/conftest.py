@@ -1,6 +1,7 @@
 """The neighbours of Ombud as fixtures: a real Temporal, a real Postgres, a real mail server."""
 
 import base64
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 from settings import Settings
 from tests.support.postgres import Databases, cluster
 from tests.support.smtp import SmtpSink
+from tests.support.system import System, running
 from tests.support.temporal import start_real, start_virtual
 from workflows.search_attributes import ALL
 
@@ -72,3 +74,11 @@ def settings(postgres_url: str, smtp_sink: SmtpSink) -> Settings:
         signing_key="a key for tests alone, 32 letters",
         master_key=base64.b64encode(bytes(range(32))).decode(),
     )
+
+
+@pytest.fixture
+async def system(temporal_env: WorkflowEnvironment, settings: Settings) -> AsyncIterator[System]:
+    """The whole of Ombud at work on the wall's clock, with a task queue, a database and a mail server of its own."""
+    own = settings.model_copy(update={"task_queue": f"ombud-{uuid.uuid4().hex[:12]}"})
+    async with running(temporal_env.client, own) as made:
+        yield made

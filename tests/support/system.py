@@ -1,0 +1,87 @@
+"""The whole of Ombud for a test: a worker on a real Temporal, a real Postgres with contracts and people, real mail."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client, WorkflowHandle
+
+from rules.contract_file import read
+from settings import Settings
+from storage import contracts, directory
+from storage.database import create_engine, transaction
+from worker import worker
+from workflows.search_attributes import at_start
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted((ROOT / "contracts").glob("*.yaml"))
+
+
+@dataclass
+class System:
+    """A running Ombud with a task queue of its own; every shipped contract is in force since 2000."""
+
+    client: Client
+    engine: AsyncEngine
+    settings: Settings
+
+    async def open(self, contract: str, reference: str = "", **fields: Any) -> WorkflowHandle[Any, Any]:
+        """Start a complaint as a backend would."""
+        from rules.commands import OpenComplaint
+
+        reference = reference or f"R-{uuid.uuid4().hex[:12]}"
+        start = OpenComplaint.model_validate(
+            {
+                "contract": contract,
+                "reference": reference,
+                "kind": "enquiry",
+                "channel": "phone",
+                "received_at": datetime.now(UTC),
+                "content": "It does not work.",
+                **fields,
+            }
+        )
+        return await self.client.start_workflow(
+            "Complaint",
+            start,
+            id=f"complaint/{contract}/{reference}",
+            task_queue=self.settings.task_queue,
+            search_attributes=at_start(start),
+        )
+
+    async def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
+        """What Postgres answers."""
+        async with transaction(self.engine) as connection:
+            return [dict(row) for row in (await connection.execute(text(query), parameters)).mappings()]
+
+
+@asynccontextmanager
+async def running(client: Client, settings: Settings) -> AsyncIterator[System]:
+    """Contracts and people published, a worker at work."""
+    engine = create_engine(settings.database_url)
+    try:
+        await publish(engine)
+        async with worker(client, settings):
+            yield System(client, engine, settings)
+    finally:
+        await engine.dispose()
+
+
+async def publish(engine: AsyncEngine) -> None:
+    """Every shipped contract and the directory into an empty database."""
+    now = datetime.now(UTC)
+    since = datetime(2000, 1, 1, tzinfo=UTC)
+    people = ROOT / "contracts" / "people" / "directory.yaml"
+    async with transaction(engine) as connection:
+        for file in SHIPPED:
+            contract = read(file.read_text(encoding="utf-8"), file.name, now).contract
+            await contracts.publish(connection, contract, since, "test", now)
+        await directory.replace(connection, directory.read_directory(people.read_text(encoding="utf-8"), people.name))

@@ -1,0 +1,114 @@
+"""Runs a worker: `python worker.py`. Builds engine, mailer and activities once and registers them; no other logic."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from activities.post import PostOffice
+from activities.records import Records
+from settings import Settings, SettingsError, load_settings
+from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
+from temporal_client import TemporalUnreachableError, connect_temporal
+from workflows.complaint import Complaint
+from workflows.post import Post
+from workflows.search_attributes import ALL
+
+LOGGER = logging.getLogger("ombud.worker")
+
+UNREACHABLE = 3
+"""Exit code when a server that a worker cannot do without does not answer."""
+
+
+class SearchAttributesError(Exception):
+    """Search attributes are missing and could not be added; the message names them and says how to add them."""
+
+
+@asynccontextmanager
+async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
+    """A worker that polls inside the block and finishes what it has begun when the block ends."""
+    await _search_attributes(client)
+    engine = create_engine(settings.database_url)
+    try:
+        records = Records(engine, client, settings)
+        posts = PostOffice(engine, client, settings)
+        async with Worker(
+            client,
+            task_queue=settings.task_queue,
+            workflows=[Complaint, Post],
+            activities=[*records.activities, *posts.activities],
+            graceful_shutdown_timeout=timedelta(seconds=20),
+        ) as running:
+            yield running
+    finally:
+        await engine.dispose()
+
+
+async def main() -> int:
+    """Work until SIGTERM or SIGINT; the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        settings = load_settings()
+        client = await connect_temporal()
+        await _look_at_postgres(settings)
+        async with worker(client, settings):
+            LOGGER.info("working on task queue %s of namespace %s", settings.task_queue, client.namespace)
+            await stop.wait()
+    except SettingsError as error:
+        LOGGER.error("%s", error)  # noqa: TRY400  one clear line, no traceback
+        return 2
+    except (TemporalUnreachableError, SearchAttributesError) as error:
+        LOGGER.error("%s", error)  # noqa: TRY400
+        return UNREACHABLE
+    return 0
+
+
+async def _look_at_postgres(settings: Settings) -> None:
+    """Clocks run without Postgres (invariant 15), so its absence is said and not fatal."""
+    engine = create_engine(settings.database_url, connections=1)
+    try:
+        async with transaction(engine):
+            pass
+    except (PostgresUnreachableError, SchemaMissingError) as error:
+        LOGGER.warning("%s\nClocks run meanwhile; records and notices wait.", error)
+    finally:
+        await engine.dispose()
+
+
+async def _search_attributes(client: Client) -> None:
+    """Register what is missing before the first complaint is run: upserting an unknown one would hold it up."""
+    service = client.operator_service
+    known = await service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+    missing = {key.name: key.indexed_value_type for key in ALL if key.name not in known.custom_attributes}
+    if not missing:
+        return
+    request = AddSearchAttributesRequest(
+        namespace=client.namespace,
+        search_attributes={name: IndexedValueType.ValueType(int(kind)) for name, kind in missing.items()},
+    )
+    try:
+        await service.add_search_attributes(request)
+    except RPCError as error:
+        names = " ".join(f"--name {name} --type {kind.name.title()}" for name, kind in missing.items())
+        raise SearchAttributesError(
+            f"Search attributes are missing in namespace {client.namespace} and could not be added: {error}\n"
+            f"Add them with: temporal operator search-attribute create {names}"
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
