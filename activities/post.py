@@ -56,6 +56,7 @@ class PostOffice:
         self,
         engine: AsyncEngine,
         client: Client,
+        mailer: Mailer,
         settings: Settings,
         *,
         renderer: Renderer | None = None,
@@ -63,7 +64,7 @@ class PostOffice:
     ) -> None:
         self._engine = engine
         self._client = client
-        self._mailer = Mailer(settings)
+        self._mailer = mailer
         self._vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
         self._writer = Writer(settings, self._vault, client.namespace, renderer)
         self._gather = gather
