@@ -70,6 +70,9 @@ class Settings(BaseSettings):
 
     base_url: str | None = None
     """Public address of the HTTP server; without it a mail carries no links."""
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8080, gt=0, lt=65536)
+    """Where `ombud serve` listens."""
 
     temporal_ui_url: str | None = None
     """Address of Temporal's Web UI; without it a mail carries no link to the case."""
@@ -86,27 +89,26 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _login_is_whole(self) -> Self:
         if (self.smtp_username is None) != (self.smtp_password is None):
-            raise ValueError(
-                "OMBUD_SMTP_USERNAME and OMBUD_SMTP_PASSWORD belong together: set both or neither"
-            )
+            raise ValueError("OMBUD_SMTP_USERNAME and OMBUD_SMTP_PASSWORD belong together: set both or neither")
         return self
 
 
+def stated() -> dict[str, str]:
+    """What somebody wrote down: the environment over `.env`."""
+    return _file(Path(".env")) | os.environ
+
+
 def environment() -> dict[str, str]:
-    """The variables in force: the environment over `.env` over the data folder's `ombud.env`."""
-    near = _file(Path(".env")) | os.environ
+    """The variables in force: what is stated, over the `ombud.env` of a system that runs on this machine."""
+    near = stated()
     return _file(Path(near.get(f"{PREFIX}DATA_DIR", "data")) / LOCAL_ENV) | near
 
 
 def load_settings() -> Settings:
     """The settings in force. Raises SettingsError, a line for each that is missing, wrong or unknown."""
-    given = {
-        name.removeprefix(PREFIX): value for name, value in environment().items() if name.startswith(PREFIX)
-    }
+    given = {name.removeprefix(PREFIX): value for name, value in environment().items() if name.startswith(PREFIX)}
     ours = {name.lower(): value for name, value in given.items() if not name.startswith("PORT_")}
-    problems = [
-        f"{PREFIX}{name.upper()} is not a setting" for name in sorted(ours.keys() - Settings.model_fields)
-    ]
+    problems = [f"{PREFIX}{name.upper()} is not a setting" for name in sorted(ours.keys() - Settings.model_fields)]
     try:
         settings = Settings.model_validate(ours)
     except ValidationError as error:
@@ -114,9 +116,7 @@ def load_settings() -> Settings:
     if not problems:
         return settings
     if any(problem.endswith(_MISSING) for problem in problems):
-        problems.append(
-            "Set it in the environment or in .env, or start the one-machine system with `ombud up`."
-        )
+        problems.append("Set it in the environment or in .env, or start the one-machine system with `ombud up`.")
     raise SettingsError("\n".join(problems))
 
 

@@ -51,8 +51,7 @@ def _create(folder: Path, password: str) -> None:
     # Single-user mode needs no server, so at no moment can anybody get in without a password.
     subprocess.run(
         [str(server.bin_path / "postgres"), "--single", "-D", str(draft), "postgres"],
-        input=f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{password}'\n"
-        f"CREATE DATABASE {DATABASE} OWNER {USER}\n",
+        input=f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{password}'\nCREATE DATABASE {DATABASE} OWNER {USER}\n",
         user=server.system_user,
         check=True,
         capture_output=True,

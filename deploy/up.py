@@ -1,0 +1,163 @@
+"""The whole system on one machine, in the foreground: `ombud up`.
+
+Everything stays in one folder and listens on loopback. While it runs, the folder's `ombud.env` tells every command
+in another terminal where the system is (`settings`), so none of them needs a setting. With `OMBUD_SMTP_HOST` set,
+mail goes to that server and the local mail catcher is left out.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import sysconfig
+from functools import partial
+from pathlib import Path
+
+import asyncpg
+from pydantic import ValidationError
+
+from deploy import postgres, temporal
+from deploy.folder import DataFolder, FolderError
+from deploy.ports import LOOPBACK, Ports, PortTakenError
+from deploy.supervisor import Server, ServerError, StopRequested, Supervisor
+from settings import stated
+from storage.migrate import upgrade
+
+
+def main(data: Path, ports: Ports | None = None) -> int:
+    """Run the system on the folder `data` until Ctrl-C (0) or until something goes wrong (1)."""
+    os.umask(0o077)  # complaints are nobody else's business
+    try:
+        asyncio.run(_up(DataFolder(data), ports or Ports()))
+    except StopRequested:
+        return 0
+    except ValidationError as error:
+        for problem in error.errors():
+            print(f"OMBUD_PORT_{str(problem['loc'][0]).upper()}: {problem['msg']}", file=sys.stderr)
+        return 1
+    except (FolderError, PortTakenError, ServerError) as error:
+        print(f"\n{error}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+SENDER = "Ombud <ombud@localhost>"
+ANSWER_WITHIN = 2.0  # seconds, for one look at a server that starts
+
+
+async def _up(folder: DataFolder, ports: Ports) -> None:
+    with folder.locked():
+        supervisor = Supervisor(folder.logs, folder.servers, partial(print, flush=True))
+        try:
+            print(f"Ombud on this machine, data in {folder.path}", flush=True)
+            supervisor.end_leftovers()
+            ports.check()
+            await _servers(supervisor, folder, ports)
+        finally:
+            await supervisor.stop()
+
+
+async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> None:
+    secrets = folder.secrets()
+    password = secrets.pop("POSTGRES_PASSWORD")
+    database = postgres.url(ports.postgres, password)
+    frontend = temporal.Frontend(ports.temporal)
+    ours = secrets | {
+        "OMBUD_DATA_DIR": str(folder.path),
+        "OMBUD_DATABASE_URL": database,
+        "OMBUD_HTTP_PORT": str(ports.pages),
+        "OMBUD_TASK_QUEUE": "ombud",
+        "TEMPORAL_ADDRESS": frontend.address,
+        "TEMPORAL_NAMESPACE": temporal.NAMESPACE,
+    }
+    given = stated()
+    if "OMBUD_BASE_URL" not in given:
+        ours["OMBUD_BASE_URL"] = f"http://{LOOPBACK}:{ports.pages}"
+
+    cluster = await supervisor.meanwhile(asyncio.to_thread(postgres.Cluster, folder.postgres, password))
+    neighbours = [
+        Server(
+            name="Postgres",
+            command=cluster.command(ports.postgres),
+            where=f"{LOOPBACK}:{ports.postgres}, database {postgres.DATABASE}",
+            ready=partial(_accepts_queries, database),
+            user=cluster.system_user,
+            stop=signal.SIGINT,
+        ),
+        Server(
+            name="Temporal",
+            command=temporal.command(folder.temporal, ports.temporal, ports.temporal_ui),
+            where=f"{frontend.address}, Web UI http://{LOOPBACK}:{ports.temporal_ui}",
+            ready=frontend.answers,
+        ),
+    ]
+    if "OMBUD_SMTP_HOST" not in given:
+        ours |= {"OMBUD_SMTP_HOST": LOOPBACK, "OMBUD_SMTP_PORT": str(ports.smtp), "OMBUD_MAIL_FROM": SENDER}
+        neighbours.append(
+            Server(
+                name="Mail catcher",
+                command=_module("deploy.mail", str(folder.mail), str(ports.smtp), str(ports.inbox)),
+                where=f"smtp {LOOPBACK}:{ports.smtp}, inbox http://{LOOPBACK}:{ports.inbox}",
+                ready=partial(_greets, ports.smtp, ports.inbox),
+            )
+        )
+    await supervisor.start(*neighbours)
+    await supervisor.meanwhile(asyncio.to_thread(upgrade, database))
+    await supervisor.start(
+        Server(
+            name="Worker",
+            command=_module("worker"),
+            where=f"task queue {ours['OMBUD_TASK_QUEUE']}",
+            ready=partial(frontend.polled, ours["OMBUD_TASK_QUEUE"]),
+            environment=ours,
+        ),
+        Server(
+            name="Pages",
+            command=[str(Path(sysconfig.get_path("scripts")) / "ombud"), "serve"],
+            where=f"http://{LOOPBACK}:{ports.pages}",
+            ready=partial(_listens, ports.pages),
+            environment=ours,
+        ),
+    )
+    with folder.announced(ours):
+        print("Ready. Ctrl-C stops it; the data stay.", flush=True)
+        await supervisor.forever()
+
+
+def _module(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", name, *arguments]
+
+
+async def _accepts_queries(database: str) -> bool:
+    try:
+        connection = await asyncpg.connect(database.replace("+asyncpg", ""), timeout=ANSWER_WITHIN)
+    except (OSError, TimeoutError, asyncpg.CannotConnectNowError):
+        return False
+    await connection.close()
+    return True
+
+
+async def _greets(smtp_port: int, web_port: int) -> bool:
+    """Whether the mail server says 220 and its web page can be reached."""
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            reader, writer = await asyncio.open_connection(LOOPBACK, smtp_port)
+            greeting = await reader.readline()
+            writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return greeting.startswith(b"220") and await _listens(web_port)
+
+
+async def _listens(port: int) -> bool:
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            _, writer = await asyncio.open_connection(LOOPBACK, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(os.environ.get("OMBUD_DATA_DIR", "data"))))
