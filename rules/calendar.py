@@ -20,6 +20,7 @@ __all__ = ["OutsideCalendarError", "Skipped", "WorkingCalendar", "calendar_for"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _ANY_YEAR = 2026  # where a timetable begins to grow from
+_FAR = 100  # years; whoever asks about them has most likely mistyped one
 
 
 class Skipped(NamedTuple):
@@ -79,7 +80,7 @@ class WorkingCalendar:
         """Working time from one instant to another; negative if the second is earlier."""
         first, last = (start - _EPOCH) // _MICROSECOND, (end - _EPOCH) // _MICROSECOND
         table = self._covering(first, last) if first <= last else self._covering(last, first)
-        return timedelta(microseconds=table.worked(last) - table.worked(first))
+        return timedelta(0, 0, table.worked(last) - table.worked(first))
 
     def is_open(self, instant: datetime) -> bool:
         """Whether the instant lies in working hours; the instant of closing does not."""
@@ -154,7 +155,7 @@ class WorkingCalendar:
 
     def local(self, instant: datetime) -> datetime:
         """The same instant in the calendar's zone, with the offset of that moment."""
-        return _fixed(instant.astimezone(self.zone))
+        return instant.astimezone(_offset(instant.astimezone(self.zone).utcoffset()))
 
     def at(self, day: date, clock: time = time.min) -> datetime:
         """The first instant at which the local clock shows this date and time; midnight by default."""
@@ -163,7 +164,7 @@ class WorkingCalendar:
     # The timetable, as far as it is needed
 
     def _moment(self, at: int) -> datetime:
-        return _fixed((_EPOCH + timedelta(microseconds=at)).astimezone(self.zone))
+        return self.local(_EPOCH + timedelta(0, 0, at))
 
     def _covering(self, first: int, last: int) -> Timetable:
         table = self._table
@@ -189,7 +190,10 @@ class WorkingCalendar:
         raise OutsideCalendarError
 
     def _reaching(self, first_year: int, last_year: int) -> Timetable:
-        table = self._compiler.compile(min(self._table.first_year, first_year), max(self._table.last_year, last_year))
+        kept = self._table
+        if first_year - kept.last_year > _FAR or kept.first_year - last_year > _FAR:
+            return self._compiler.compile(first_year, last_year)  # answered, not carried along by everybody else
+        table = self._compiler.compile(min(kept.first_year, first_year), max(kept.last_year, last_year))
         self._table = table  # one assignment: threads see the old table or the new one, each complete
         return table
 
@@ -204,10 +208,6 @@ class WorkingCalendar:
 @lru_cache(maxsize=1024)
 def _offset(offset: timedelta | None) -> timezone:
     return timezone(offset or timedelta())
-
-
-def _fixed(instant: datetime) -> datetime:
-    return instant.replace(tzinfo=_offset(instant.utcoffset()), fold=0)
 
 
 def dates(start: date, end: date) -> Iterator[date]:

@@ -64,7 +64,9 @@ class Timetable(NamedTuple):
         window = bisect_right(self.starts, at) - 1
         if window < 0:
             return 0
-        return self.before[window] + min(at, self.ends[window]) - self.starts[window]
+        if at >= self.ends[window]:
+            return self.before[window + 1]
+        return self.before[window] + at - self.starts[window]
 
 
 class Compiler:

@@ -224,6 +224,18 @@ def test_nothing_is_capped() -> None:
     assert ours.working_days(date(2026, 11, 23), ours.nth_working_day(date(2026, 11, 23), 10_000)) == 10_000
 
 
+def test_a_year_far_away_is_answered_and_not_carried_along() -> None:
+    """A mistyped year gets its right answer, and the calendar everybody shares does not grow by centuries for it."""
+    ours = calendar()
+    for year in ("0206", "3026"):
+        friday = next(day for day in (date(int(year), 11, n) for n in range(1, 8)) if day.weekday() == 4)
+        start = shanghai(f"{friday}T17:50") if year == "3026" else local(ours, f"{friday}T17:50")
+        assert ours.local(ours.add(start, minutes(15))).isoformat()[:16] == f"{friday + timedelta(days=3)}T09:05"
+        assert ours.nth_working_day(friday, 1) == friday + timedelta(days=3)
+    assert ours._table.first_year >= 2000
+    assert ours._table.last_year <= 2050
+
+
 def test_the_end_of_time_is_an_error_of_its_own() -> None:
     """Beyond what a date can hold, one clear message is raised, not a wrong answer."""
     year = calendar(hours={"mon": ["00:00-00:01"]})
