@@ -82,15 +82,19 @@ class Records:
     @activity.defn(name=RECORD)
     async def record(self, batch: Batch) -> Recorded:
         """Record entries, texts and projections at once, then poke the Posts of those who are to be told."""
-        keys = [notice.key for entry in batch.entries for notice in entry.notices]
+        planned = {notice.key: notice for entry in batch.entries for notice in entry.notices}
         try:
             async with self._transaction() as connection:
                 await recording.record(connection, self._vault, [batch])
-                told = await recording.addressees(connection, keys)
+                told = await recording.addressees(connection, list(planned))
         except ledger.DivergedError as error:
             activity.logger.warning("%s; the workflow goes on from there", error)
             return Recorded(diverged=True)
-        await asyncio.gather(*(self._poke(person) for person in sorted({p for p in told.values() if p is not None})))
+        urgent: dict[str, bool] = {}
+        for key, person in told.items():
+            if person is not None:
+                urgent[person] = urgent.get(person, False) or planned[key].urgent
+        await asyncio.gather(*(self._poke(person, urgent=urgent[person]) for person in sorted(urgent)))
         return Recorded(nobody=tuple(key for key, person in told.items() if person is None))
 
     @activity.defn(name=LOAD)
@@ -99,7 +103,7 @@ class Records:
         async with self._transaction() as connection:
             return Ledger(entries=tuple(await ledger.read(connection, ledger.stream_of(stream.complaint))))
 
-    async def _poke(self, person: str) -> None:
+    async def _poke(self, person: str, *, urgent: bool) -> None:
         await self._client.start_workflow(
             POST,
             person,
@@ -107,6 +111,7 @@ class Records:
             task_queue=self._task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             start_signal=POKE,
+            start_signal_args=[urgent],
             static_summary=f"Mail to {person}",
         )
 

@@ -143,7 +143,7 @@ async def test_everything_leaves_once_after_an_outage(desk: Desk) -> None:
 async def test_a_crash_before_the_record_sends_the_same_message_again(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dying between the server's 250 and our commit sends the same bytes under the same Message-ID, and nothing else."""
+    """Dying between the server's 250 and our commit sends the same bytes and Message-ID, nothing else."""
     await desk.record(missed())
 
     async def die(*_: Any, **__: Any) -> None:
@@ -224,7 +224,7 @@ async def test_a_permanent_refusal_is_undeliverable_and_the_complaint_hears_of_i
 
 
 async def test_an_acceptance_is_told_where_the_contract_counts_it(desk: Desk) -> None:
-    """A proposal counts once the principal was told: the complaint hears it; it hears nothing of an accepted warning."""
+    """A proposal counts once the principal was told, so the complaint hears it; of a warning it hears nothing."""
     story = proposed()
     await desk.record(story)
     complaint = await desk.listen(story)
