@@ -53,11 +53,11 @@ def compose(
     mail["To"] = _recipient(*to)
     mail["Subject"] = one_line(words.subject)
     mail["Auto-Submitted"] = "auto-generated"
-    mail["Content-Language"] = language
     mail.set_content(words.text)
     if words.html:
         mail.add_alternative(words.html, subtype="html")
         mail.set_boundary(message_id)
+    mail["Content-Language"] = language  # behind the content, which takes such headers for its own
     return mail.as_bytes()
 
 

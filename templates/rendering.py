@@ -101,7 +101,8 @@ def _cut(subject: str) -> str:
 def _built_in(letter: Letter, problem: str) -> Rendered:
     """The facts without any template: enough to act on."""
     first = letter.lines[0]
-    subject = _cut(one_line(f"Ombud: {len(letter.lines)} {first.clause} {short(first.reference, 24)}"))
+    facts = (str(len(letter.lines)), first.clause, short(first.reference, 24))
+    subject = _cut(one_line("Ombud: " + " · ".join(fact for fact in facts if fact)))
     links = [letter.acknowledge_url] if letter.acknowledge_url else []
     return Rendered(subject, "\n".join([*(_plainly(line) for line in letter.lines), *links]) + "\n", problem=problem)
 

@@ -52,9 +52,8 @@ def span(length: timedelta, language: Language) -> str:
     amounts = (seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60, seconds % 60)
     said = [f"{n}{unit}" for n, unit in zip(amounts, _UNITS[language], strict=True)]
     first = next((i for i, n in enumerate(amounts) if n), 3)
-    last = min(first + 1, 2 if first < 2 else 3)
     gap = "" if language == "zh-CN" else " "
-    return gap.join(said[i] for i in range(first, max(first, last) + 1) if amounts[i] or i == first)
+    return gap.join(said[i] for i in (first, first + 1) if i == first or (i < len(said) and amounts[i]))
 
 
 def short(text: str, limit: int) -> str:
