@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from activities.mailer import Mailer
 from activities.post import PostOffice
 from activities.records import Records
 from settings import Settings, SettingsError, load_settings
@@ -42,7 +43,7 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
     engine = create_engine(settings.database_url)
     try:
         records = Records(engine, client, settings)
-        posts = PostOffice(engine, client, settings)
+        posts = PostOffice(engine, client, Mailer(settings), settings)
         async with Worker(
             client,
             task_queue=settings.task_queue,

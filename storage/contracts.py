@@ -38,7 +38,7 @@ class Version:
         """What a complaint received then is pinned to: the contract, with the calendar's years from receipt on."""
         calendar = self.body["calendar"]
         year = received_at.astimezone(ZoneInfo(calendar["zone"])).year
-        years = {known: days for known, days in calendar["published"].items() if int(known) >= year}
+        years = {known: days for known, days in calendar.get("published", {}).items() if int(known) >= year}
         return self.body | {"calendar": calendar | {"published": years}}
 
 
@@ -50,7 +50,7 @@ async def publish(
     Publishing the same for the same moment again returns the version that is there. Raises AlreadyInForceError when
     something else was published for that moment: a version never changes.
     """
-    body = contract.model_dump(mode="json", by_alias=True)
+    body = contract.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     canonical = json.dumps(
         [contract.contract, effective_from.astimezone(UTC).isoformat(), body],
         sort_keys=True, ensure_ascii=False, separators=(",", ":"),
