@@ -1,7 +1,7 @@
 """Derives every projection from the ledger again, compares, and repairs (invariant 18).
 
-The derived rows go into temporary tables through the code that records live, so a difference is damage or a bug of
-that code, never of this one. Memory stays small however long the ledger is.
+The derived rows go into tables of a passing schema, through the code that records live, so that no second account of
+what an entry means can disagree. Memory stays small however long the ledger is.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Column, MetaData, Table, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import Column, FromClause, MetaData, Table, and_, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.schema import CreateSchema, DropSchema
 
 from rules.complaint import fold
 from rules.contract import Contract
@@ -27,7 +28,8 @@ from storage.tables import PROJECTIONS, ledger, registry
 AT_ONCE = 200
 """Streams projected together."""
 
-_TEMPORARY = {None: "pg_temp"}
+ASIDE = "rebuild"
+"""The schema of the derived tables; it is gone when the rebuild is done, or has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +61,20 @@ async def rebuild(engine: AsyncEngine, *, apply: bool) -> list[Difference]:
         names = ", ".join(table.name for table in (ledger, *PROJECTIONS))
         await connection.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
         derived = MetaData()
-        pairs = [(table, table.to_metadata(derived, schema="pg_temp")) for table in PROJECTIONS]
+        pairs = [(table, table.to_metadata(derived, schema=ASIDE).alias("derived")) for table in PROJECTIONS]
+        await connection.execute(CreateSchema(ASIDE))
         await connection.run_sync(derived.create_all, checkfirst=False)
         await _derive(connection)
         found = [difference for live, right in pairs async for difference in _compare(connection, live, right)]
         if apply and found:
             for live, right in pairs:
                 await _repair(connection, live, right)
-        await connection.run_sync(derived.drop_all, checkfirst=False)
+        await connection.execute(DropSchema(ASIDE, cascade=True))
     return found
 
 
 async def _derive(connection: AsyncConnection) -> None:
-    """Project every stream into the temporary tables."""
+    """Project every stream into the tables aside."""
     laws: dict[str, Contract] = {}
     changes, streams = Changes(), 0
     async for stream, version, entries in _streams(connection):
@@ -91,11 +94,10 @@ async def _derive(connection: AsyncConnection) -> None:
 
 
 async def _written(connection: AsyncConnection, changes: Changes) -> Changes:
-    """Write the changes to the temporary tables; returns an empty set to go on with."""
-    options = connection.sync_connection.get_execution_options() if connection.sync_connection else {}
-    await connection.execution_options(schema_translate_map=_TEMPORARY)
+    """Write the changes to the tables aside; returns an empty set to go on with."""
+    await connection.execution_options(schema_translate_map={None: ASIDE})
     await changes.apply(connection)
-    await connection.execution_options(schema_translate_map=options.get("schema_translate_map"))
+    await connection.execution_options(schema_translate_map=None)
     return Changes()
 
 
@@ -113,7 +115,7 @@ async def _streams(connection: AsyncConnection) -> AsyncIterator[tuple[str, str 
         yield stream, version, entries_of(rows)
 
 
-async def _compare(connection: AsyncConnection, live: Table, right: Table) -> AsyncIterator[Difference]:
+async def _compare(connection: AsyncConnection, live: Table, right: FromClause) -> AsyncIterator[Difference]:
     """Row by row in Postgres; only rows that differ come here."""
     keys, columns = list(live.primary_key), derived_columns(live)
     same = and_(*(key == right.c[key.name] for key in keys))
@@ -133,11 +135,11 @@ async def _compare(connection: AsyncConnection, live: Table, right: Table) -> As
             yield Difference(live.name, key, "extra" if here else "missing")
 
 
-def _unlike(row: Any, columns: list[Column[Any]], right: Table) -> tuple[str, ...]:
+def _unlike(row: Any, columns: list[Column[Any]], right: FromClause) -> tuple[str, ...]:
     return tuple(column.name for column in columns if row[column] != row[right.c[column.name]])
 
 
-async def _repair(connection: AsyncConnection, live: Table, right: Table) -> None:
+async def _repair(connection: AsyncConnection, live: Table, right: FromClause) -> None:
     """Make the live rows those that were derived. What says how a delivery is going stays."""
     same = and_(*(key == right.c[key.name] for key in live.primary_key))
     stored = [column for column in derived_columns(live) if column.computed is None]
