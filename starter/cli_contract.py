@@ -122,7 +122,8 @@ async def _publish(contract: Contract, effective: datetime, by: str) -> None:
             version = await contracts.publish(connection, contract, effective, by, datetime.now(UTC))
         except contracts.AlreadyInForceError as conflict:
             raise Refused(str(conflict)) from None
-    print(f"{contract.contract}: version {version.version[:12]} is in force from {version.effective_from.isoformat()}")
+    since = version.effective_from.astimezone(ZoneInfo(contract.calendar.zone))
+    print(f"{contract.contract}: version {version.version[:12]} is in force from {since.isoformat()}")
 
 
 def contract_language(asked: str | None, contract: Contract) -> Language:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,6 +46,17 @@ def test_every_shipped_contract_is_sound(file: Path) -> None:
 
     assert loaded.contract.contract == file.stem
     assert all("no holidays are published" in warning.reason for warning in loaded.warnings)
+
+
+def test_the_shipped_contracts_say_where_each_rule_stands() -> None:
+    """Rules 4, 12, 18-25, 40-47, 56, 92, 112 and 121-127 are each cited at the line that carries them out."""
+    cited: set[int] = set()
+    for numbers in re.findall(r"\brules? (\d[\d, -]*)", "".join(file.read_text() for file in SHIPPED)):
+        for first, last in re.findall(r"(\d+)(?:-(\d+))?", numbers):
+            cited |= set(range(int(first), int(last or first) + 1))
+
+    asked = {4, 12, *range(18, 26), *range(40, 48), 56, 92, 112, *range(121, 128)}
+    assert asked - cited == set()
 
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
