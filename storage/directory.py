@@ -126,7 +126,7 @@ def holder(
 ) -> ColumnElement[str | None]:
     """SQL for the id of the person behind a role, for use in any query; NULL when nobody stands there."""
     own = holders.alias("own")
-    its_own = select(own.c.person).where(own.c.contract == contract, own.c.role == role).exists()
+    its_own = select(own.c.person).where(own.c.contract == contract, own.c.role == role).correlate_except(own).exists()
     held = holders.alias("held")
     return (
         select(held.c.person)
@@ -137,5 +137,6 @@ def holder(
         )
         .order_by(held.c.position)
         .limit(1)
+        .correlate_except(held)
         .scalar_subquery()
     )

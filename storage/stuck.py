@@ -20,7 +20,7 @@ class Stuck:
     """Something that stands still until somebody acts."""
 
     what: str
-    """`undeliverable notice`, `waiting notice`, `refused message`, `rejected start` or `role with nobody`."""
+    """`undeliverable notice`, `waiting notice`, `refused signal`, `rejected start` or `role with nobody`."""
     where: str
     """Complaint, workflow, or contract and role."""
     since: datetime | None
@@ -90,7 +90,7 @@ async def _refused(connection: AsyncConnection) -> list[Stuck]:
         .where(ledger.c.type == "refused", complaints.c.closed_at.is_(None))
     )
     return [
-        Stuck("refused message", complaint, at, f"{command}: {reason}", "Correct it and send it again.")
+        Stuck("refused signal", complaint, at, f"{command}: {reason}", "Correct it and send it again.")
         for complaint, at, command, reason in await connection.execute(query)
     ]
 

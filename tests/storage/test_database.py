@@ -1,0 +1,104 @@
+"""An outage is one clear message, and what a record costs is known."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from sqlalchemy import event, make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from rules.ledger import Entry
+from storage.content import Vault
+from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
+from storage.recording import record
+from tests.support.postgres import Databases, free_port
+from tests.support.recorded import batch, on_record
+from tests.support.story import Story
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"port": 0}, "Connect call failed"),
+        ({"host": "nowhere.invalid"}, "nowhere.invalid"),
+        ({"password": "wrong"}, "password"),
+        ({"database": "none_such"}, "none_such"),
+    ],
+    ids=["nobody listens", "unknown host", "wrong password", "no such database"],
+)
+async def test_an_outage_is_one_clear_message(postgres_url: str, change: dict[str, Any], said: str) -> None:
+    """Whatever keeps Postgres away, the message says where it was looked for, what happened and what to set."""
+
+    change = {"port": free_port()} if "port" in change else change
+    engine = create_engine(make_url(postgres_url).set(**change).render_as_string(hide_password=False))
+    with pytest.raises(PostgresUnreachableError) as error:
+        async with transaction(engine) as connection:
+            await connection.execute(text("SELECT 1"))
+    assert said in str(error.value)
+    assert "OMBUD_DATABASE_URL" in str(error.value)
+    assert "wrong" not in str(error.value), "the password is not told"
+    await engine.dispose()
+
+
+async def test_a_lost_connection_is_an_outage_and_heals(engine: AsyncEngine) -> None:
+    """A server that ends the connection in a transaction is an outage; the next transaction finds it again."""
+    with pytest.raises(PostgresUnreachableError):
+        async with transaction(engine) as connection:
+            await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    async with transaction(engine) as connection:
+        assert await connection.scalar(text("SELECT 1")) == 1
+
+
+async def test_missing_tables_are_named(databases: Databases) -> None:
+    """A database that was never migrated is told apart from an outage, with the command that helps."""
+    engine = create_engine(await databases.empty())
+    with pytest.raises(SchemaMissingError, match="ombud migrate"):
+        async with transaction(engine) as connection:
+            await connection.execute(text("SELECT * FROM ledger"))
+    await engine.dispose()
+
+
+async def test_a_fault_of_ours_is_not_called_an_outage(engine: AsyncEngine) -> None:
+    """An error in a statement is not hidden behind a message about an outage."""
+    with pytest.raises(Exception, match="division by zero"):
+        async with transaction(engine) as connection:
+            await connection.execute(text("SELECT 1/0"))
+
+
+async def test_statements_of_a_record(engine: AsyncEngine, vault: Vault) -> None:
+    """A command with a text that meets a clock costs five statements, a bare one two; opening costs six at most."""
+    story = Story().open("2026-03-02 10:00", level="2")
+    opening = list(story.entries)
+    version = await on_record(engine, vault, Story().open("2026-03-02 10:00", reference="R-0"))
+    responding = story.tell("respond", "2026-03-02 10:05")
+    assigning = story.tell("assign", "2026-03-02 10:06", person="ann")
+    counts: Counter[str] = Counter()
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def count(_: object, __: object, statement: str, *___: object) -> None:
+        counts[statement.partition(" ")[0]] += 1
+
+    async def cost(entries: list[Entry]) -> int:
+        counts.clear()
+        async with transaction(engine) as connection:
+            await record(connection, vault, [batch(story, version, entries)])
+        return counts.total()
+
+    assert await cost(opening) <= 6
+    assert await cost(responding) == 5
+    assert await cost(assigning) == 2
+    assert await cost(assigning) == 2
+
+
+async def test_connections_are_bounded(postgres_url: str) -> None:
+    """More work than connections waits its turn and is done: nobody is refused."""
+    engine = create_engine(postgres_url, connections=2)
+    mine = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+
+    async def work() -> int:
+        async with transaction(engine) as connection:
+            return await connection.scalar(mine) or 0
+
+    assert max(await asyncio.gather(*(work() for _ in range(20)))) <= 2
+    await engine.dispose()
