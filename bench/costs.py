@@ -121,7 +121,9 @@ async def _posts(client: Client, queue: str) -> dict[str, tuple[int, int]]:
 
 
 async def main(record: Path | None) -> None:
-    table = Table("life", "events", "actions", "bytes", "mails", "events of mails", "actions of mails", "actions in all")
+    table = Table(
+        "life", "events", "actions", "bytes", "mails", "events of mails", "actions of mails", "actions in all"
+    )
     with tempfile.TemporaryDirectory() as folder:
         sink = SmtpSink()
         await sink.start()

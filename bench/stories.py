@@ -68,7 +68,11 @@ LIVES = {
         {"kind": "complaint", "level": "3", "category": "product_quality"},
         (
             *(
-                Step("acknowledge", {"by": {"role": role}}, wait=timedelta(days=80) if role == MANAGERS[0] else timedelta())
+                Step(
+                    "acknowledge",
+                    {"by": {"role": role}},
+                    wait=timedelta(days=80) if role == MANAGERS[0] else timedelta(),
+                )
                 for role in MANAGERS
             ),
             _said("respond"),
