@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from rules.contract import Contract
 from rules.contract_file import BadContract, Problem, read, schema
+from rules.terms import parse_term
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 SHIPPED = sorted(CONTRACTS.glob("*.yaml"))
@@ -377,3 +378,23 @@ def test_a_file_read_twice_gives_the_same_version() -> None:
     first, again = (read(GOOD, "a.yaml", now).contract for now in (NOW, datetime(2040, 1, 1, tzinfo=UTC)))
 
     assert first == again
+
+
+def test_the_example_in_the_docs_is_sound() -> None:
+    """What docs/contract-file.md shows can be copied into a file and published."""
+    text = (CONTRACTS.parent / "docs" / "contract-file.md").read_text()
+    example = text.split("```yaml\n")[1].split("```")[0]
+
+    loaded = read(example, "docs/contract-file.md", NOW)
+
+    assert [warning.reason for warning in loaded.warnings if "published" not in warning.reason] == []
+
+
+def test_the_terms_in_the_docs_are_terms() -> None:
+    """Every term that docs/contract-file.md lists is one the grammar takes."""
+    text = (CONTRACTS.parent / "docs" / "contract-file.md").read_text()
+    table = text.split("## Terms")[1].split("\n\n")[1]
+    terms = [term for row in table.splitlines()[2:] for term in re.findall(r"`(.*?)`", row.split("|")[1])]
+
+    assert len(terms) == 14
+    assert [str(parse_term(term)) for term in terms] == terms
