@@ -13,7 +13,7 @@ from rules.judge import InForce
 
 def law_of(snapshot: dict[str, Any]) -> InForce:
     """The contract and its compiled calendar, from the snapshot pinned at receipt (invariant 8)."""
-    return _compiled(json.dumps(snapshot, sort_keys=True))
+    return _compiled(json.dumps(snapshot))
 
 
 @lru_cache(maxsize=256)

@@ -34,7 +34,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 metadata = MetaData(
     naming_convention={
@@ -75,7 +75,7 @@ contract_versions = Table(
     Column("version", Text, primary_key=True, comment="SHA-256 of contract, effective_from and body"),
     _needed("contract"),
     _needed("effective_from", Time, comment="complaints received from then on are pinned to it"),
-    _needed("body", JSONB, comment="the contract as its file says, defaults filled in"),
+    _needed("body", JSON, comment="the contract as its file says, in its order, defaults filled in"),
     _needed("published_at", Time),
     _needed("published_by"),
     UniqueConstraint("contract", "effective_from"),

@@ -195,9 +195,9 @@ def upgrade() -> None:
         ),
         sa.Column(
             "body",
-            postgresql.JSONB(astext_type=sa.Text()),
+            postgresql.JSON(astext_type=sa.Text()),
             nullable=False,
-            comment="the contract as its file says, defaults filled in",
+            comment="the contract as its file says, in its order, defaults filled in",
         ),
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("published_by", sa.Text(), nullable=False),
