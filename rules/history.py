@@ -65,9 +65,12 @@ def relive(start: OpenComplaint, acts: Iterable[Past], law: InForce, imported_at
         now = min(max(now, at), imported_at)
         command = act.command.model_copy(update={"occurred_at": at})
         commands.append(command)
-        decision = decide(case, law, command, now, None, "import")
+        before = tick(case, law, now)
+        if before.case.closed:  # by silence; that something was done shows that it was not over
+            before = Decision(case)
+        decision = decide(before.case, law, command, now, None, "import")
         case = decision.case
-        entries += [_flagged(decision.entries[0], flag), *decision.entries[1:]]
+        entries += [*before.entries, _flagged(decision.entries[0], flag), *decision.entries[1:]]
         texts |= decision.texts
     last = tick(case, law, imported_at)
     entries += last.entries

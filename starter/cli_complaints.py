@@ -17,6 +17,7 @@ Pairs = Annotated[
 def mount(app: typer.Typer) -> None:
     app.command("open")(open_)
     app.command()(tell)
+    app.command()(schema)
 
 
 def open_(
@@ -29,12 +30,13 @@ def open_(
     channel: str | None = None,
     content: Annotated[str | None, typer.Option(metavar="TEXT|-", help="What the customer said.")] = None,
     received_at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="RFC 3339 with offset; now, stamped, when left out.")
+        str | None,
+        typer.Option(metavar="TIME", help="RFC 3339 with offset. Left out: now, so a repetition is new content."),
     ] = None,
     raised_at: Annotated[str | None, typer.Option(metavar="TIME", help="When the customer first spoke.")] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Open a complaint: it runs from now on under its contract. Opening it again with the same content is harmless."""
+    """Open a complaint: from now on it runs under its contract. The same content again opens nothing twice."""
     from rules.commands import OpenComplaint
     from starter import fields
 
@@ -108,6 +110,15 @@ def tell(
                 print(f"{told.complaint}: {told.event}, entry {told.seq}")
 
     asyncio.run(run())
+
+
+def schema() -> None:
+    """Print the JSON Schema of everything a complaint takes (docs/wire.md)."""
+    import json
+
+    from starter.reference import wire_schema
+
+    print(json.dumps(wire_schema(), indent=2, ensure_ascii=False))
 
 
 def _merged(json_file: str | None, pairs: list[str] | None, options: dict[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from rules.ledger import Entry
     from storage.reading import ClockState, State, Summary
 
@@ -69,23 +71,19 @@ def list_(
         raise Invalid(explain_invalid("--due-before", error)) from None
     wanted = Wanted(contract, stage, level, missed, before, closed)
 
-    async def read() -> None:
+    async def read() -> list[Summary]:
         from starter.postgres import postgres
         from storage import reading
         from storage.database import transaction
 
         async with postgres() as engine, transaction(engine) as connection:
-            found = reading.listing(connection, wanted)
-            if as_json:
-                comma = "["
-                async for summary in found:
-                    print(comma, summary.model_dump_json(), sep="\n" if comma == "," else "")
-                    comma = ","
-                print("[]" if comma == "[" else "]")
-            else:
-                _list([summary async for summary in found])
+            return [summary async for summary in reading.listing(connection, wanted)]
 
-    asyncio.run(read())
+    found = asyncio.run(read())
+    if as_json:
+        print("[" + ",\n".join(summary.model_dump_json() for summary in found) + "]")
+    else:
+        _list(found)
 
 
 def local(at: datetime | None, zone: str) -> str:
@@ -115,18 +113,16 @@ def _list(found: list[Summary]) -> None:
 
 
 def _show(state: State) -> None:
-    from rich.console import Console
-
     zone = state.zone
     parts = filter(None, (state.kind, state.category, state.level and f"level {state.level}", state.channel))
     closed = f", {state.closed_reason} {local(state.closed_at, zone)}" if state.closed_at else ""
-    console = Console(highlight=False)
+    console = _console()
     console.print(f"[bold]{state.id}[/bold] · {state.stage}{closed}")
     console.print(
         f"{' · '.join(parts)} · received {local(state.received_at, zone)} · with {state.owner or state.route}"
     )
     for seq, flags in state.flags.items():
-        console.print(f"flag of entry {seq}: {flags}", markup=False)
+        console.print(f"entry {seq}: {'; '.join(flags)}", markup=False)
     clocks = [
         (f"{c.obligation}#{c.n}", c.clause, local(c.due_at, zone) + " *" * c.provisional, c.status, _fate(c, zone))
         for c in state.clocks
@@ -157,7 +153,7 @@ def _fate(clock: ClockState, zone: str) -> str:
     if clock.status == "ended":
         return clock.end_reason or ""
     done = f"done {local(clock.done_at, zone)}" if clock.done_at else ""
-    late = f", {clock.late_seconds} s late" if clock.late_seconds else ""
+    late = f", {timedelta(seconds=clock.late_seconds)} late" if clock.late_seconds else ""
     return done + late + (", reported late" if clock.refuted_at else "")
 
 
@@ -174,12 +170,19 @@ def _said(data: dict[str, Any]) -> str:
 def table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     """Print a table; nothing in it is read as markup."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(*heads, title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    made = Table(*heads, title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))
-    width = None if sys.stdout.isatty() else 240  # piped, a row stays one line
-    Console(highlight=False, width=width).print(made)
+    console = _console()
+    console.print(made)
+    console.print()
+
+
+def _console() -> Console:
+    """Piped, a row stays one line."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 240)
