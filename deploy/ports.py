@@ -29,12 +29,20 @@ class Ports(BaseSettings):
         """Raise PortTakenError, naming every port that is taken."""
         taken = [
             f"Port {port} ({name.replace('_', ' ')}) is taken{_holder(port)}. "
-            f"End that, or choose a free port: OMBUD_PORT_{name.upper()}={port + 10000} ombud up"
+            f"End that, or choose another port: OMBUD_PORT_{name.upper()}={free_port()} ombud up"
             for name, port in self.model_dump().items()
             if not _free(port)
         ]
         if taken:
             raise PortTakenError("\n".join(taken))
+
+
+def free_port() -> int:
+    """A port on loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def _free(port: int) -> bool:

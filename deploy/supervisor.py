@@ -28,24 +28,32 @@ class StopRequested(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Server:
-    """A process to keep running."""
+class Command:
+    """A process to run; what it says goes into the log of its name."""
 
     name: str
     command: Sequence[str]
-    where: str
-    """What a person needs to reach it, or what it does."""
-    ready: Callable[[], Awaitable[bool]]
-    """Asked again and again until it says yes."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    """On top of this process's own."""
     user: str | None = None
+    """None is the user of this process."""
     stop: signal.Signals = signal.SIGTERM
     """Ends it in order."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Server(Command):
+    """A process to keep running."""
+
+    where: str
+    """What a person needs to reach it, or what it does."""
+    ready: Callable[[], Awaitable[bool]]
+    """Asked again and again until it says yes."""
+
+
 @dataclass(frozen=True)
 class _Running:
-    server: Server
+    what: Command
     process: asyncio.subprocess.Process
     exit: asyncio.Task[int]
     log: Path
@@ -66,10 +74,21 @@ class Supervisor:
     async def start(self, *servers: Server) -> None:
         """Start these at once and say of each that it is ready. Raises ServerError, StopRequested."""
         for server in servers:
-            await self._spawn(server)
+            self._running.append(await self._launch(server))
+            self._remember()
         for server in servers:
             await self.meanwhile(self._until_ready(server))
             self._say(f"  {server.name:<14} {server.where}")
+
+    async def once(self, command: Command) -> None:
+        """Run a command to its end. Raises ServerError if it fails, StopRequested."""
+        running = await self._launch(command)
+        try:
+            code = await self.meanwhile(_ended(running))
+        finally:
+            await self._end(running)
+        if code != 0:
+            raise ServerError(f"{command.name}: failed.\n{_tail(running)}")
 
     async def meanwhile(self, work: Coroutine[Any, Any, T]) -> T:
         """Do this, unless a server ends or somebody wants to stop. Raises ServerError, StopRequested."""
@@ -97,14 +116,8 @@ class Supervisor:
         while self._running:
             running = self._running[-1]
             if not running.exit.done():
-                self._say(f"  stopping {running.server.name}")
-                with suppress(ProcessLookupError):
-                    running.process.send_signal(running.server.stop)
-                await asyncio.wait({running.exit}, timeout=STOP_WITHIN)
-                if not running.exit.done():
-                    self._say(f"  {running.server.name} does not stop: killed")
-                    running.process.kill()
-                    await running.exit
+                self._say(f"  stopping {running.what.name}")
+            await self._end(running)
             self._running.pop()
             self._remember()
 
@@ -117,29 +130,39 @@ class Supervisor:
                 process = psutil.Process(entry["pid"])
                 if abs(process.create_time() - entry["started"]) < 2 and process.is_running():
                     self._say(f"  ending {entry['name']} (process {process.pid}), left over from a killed run")
-                    _end(process, signal.Signals(entry["stop"]))
+                    _end_leftover(process, signal.Signals(entry["stop"]))
         self._record.unlink()
 
-    async def _spawn(self, server: Server) -> None:
-        log = self._logs / f"{server.name.lower().replace(' ', '-')}.log"
+    async def _launch(self, what: Command) -> _Running:
+        log = self._logs / f"{what.name.lower().replace(' ', '-')}.log"
         if log.exists() and log.stat().st_size > LOG_LIMIT:
             log.replace(log.with_suffix(".log.1"))
         with log.open("ab") as output:
-            started = output.tell()
+            log_start = output.tell()
             try:
                 process = await asyncio.create_subprocess_exec(
-                    *server.command,
+                    *what.command,
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    env={**os.environ, **server.environment},
-                    user=server.user,
+                    env={**os.environ, **what.environment},
+                    user=what.user,
                     start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops all in order
                 )
             except OSError as error:
-                raise ServerError(f"{server.name} cannot be started: {error}. `make install` may help.") from None
-        self._running.append(_Running(server, process, asyncio.create_task(process.wait()), log, started))
-        self._remember()
+                raise ServerError(f"{what.name} cannot be started: {error}") from None
+        return _Running(what, process, asyncio.create_task(process.wait()), log, log_start)
+
+    async def _end(self, running: _Running) -> None:
+        if running.exit.done():
+            return
+        with suppress(ProcessLookupError):
+            running.process.send_signal(running.what.stop)
+        await asyncio.wait({running.exit}, timeout=STOP_WITHIN)
+        if not running.exit.done():
+            self._say(f"  {running.what.name} does not stop: killed")
+            running.process.kill()
+            await running.exit
 
     async def _until_ready(self, server: Server) -> None:
         try:
@@ -147,7 +170,7 @@ class Supervisor:
                 while not await server.ready():  # noqa: ASYNC110  a server elsewhere sets no event
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            running = next(r for r in self._running if r.server is server)
+            running = next(r for r in self._running if r.what is server)
             raise ServerError(f"{server.name} is not ready after {READY_WITHIN:g} seconds.\n{_tail(running)}") from None
 
     def _remember(self) -> None:
@@ -160,15 +183,19 @@ class Supervisor:
 
 
 def _entry(running: _Running) -> dict[str, Any]:
-    pid, server = running.process.pid, running.server
+    pid, what = running.process.pid, running.what
     try:
         started = psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
         started = 0.0  # it has ended already
-    return {"name": server.name, "pid": pid, "started": started, "stop": int(server.stop)}
+    return {"name": what.name, "pid": pid, "started": started, "stop": int(what.stop)}
 
 
-def _end(process: psutil.Process, number: signal.Signals) -> None:
+async def _ended(running: _Running) -> int:
+    return await asyncio.shield(running.exit)
+
+
+def _end_leftover(process: psutil.Process, number: signal.Signals) -> None:
     process.send_signal(number)
     try:
         process.wait(STOP_WITHIN)
@@ -180,7 +207,7 @@ def _end(process: psutil.Process, number: signal.Signals) -> None:
 def _last_words(running: _Running) -> str:
     code = running.exit.result()
     how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
-    return f"{running.server.name} has ended by itself ({how}).\n{_tail(running)}"
+    return f"{running.what.name} has ended by itself ({how}).\n{_tail(running)}"
 
 
 def _tail(running: _Running) -> str:

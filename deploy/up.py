@@ -9,14 +9,13 @@ import asyncio
 import os
 import signal
 import sys
-import sysconfig
 from functools import partial
 from pathlib import Path
 
 import asyncpg
 from pydantic import ValidationError
 
-from deploy import postgres, temporal
+from deploy import postgres, shipped, temporal
 from deploy.folder import DataFolder, FolderError
 from deploy.ports import LOOPBACK, Ports, PortTakenError
 from deploy.supervisor import Server, ServerError, StopRequested, Supervisor
@@ -67,6 +66,7 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> 
         "OMBUD_DATABASE_URL": database,
         "OMBUD_HTTP_PORT": str(ports.pages),
         "OMBUD_TASK_QUEUE": "ombud",
+        "OMBUD_TEMPORAL_UI_URL": f"http://{LOOPBACK}:{ports.temporal_ui}",
         "TEMPORAL_ADDRESS": frontend.address,
         "TEMPORAL_NAMESPACE": temporal.NAMESPACE,
     }
@@ -103,6 +103,7 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> 
         )
     await supervisor.start(*neighbours)
     await supervisor.meanwhile(asyncio.to_thread(upgrade, database))
+    await shipped.publish(supervisor, database, ours)
     await supervisor.start(
         Server(
             name="Worker",
@@ -113,7 +114,7 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> 
         ),
         Server(
             name="Pages",
-            command=[str(Path(sysconfig.get_path("scripts")) / "ombud"), "serve"],
+            command=[shipped.OMBUD, "serve"],
             where=f"http://{LOOPBACK}:{ports.pages}",
             ready=partial(_listens, ports.pages),
             environment=ours,

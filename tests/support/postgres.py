@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import signal
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,19 +10,12 @@ from pathlib import Path
 import asyncpg
 
 from deploy import postgres
+from deploy.ports import free_port
 from storage.migrate import upgrade
 from tests.support.wait import eventually
 
 PASSWORD = "test"
 TEMPLATE = "template_ombud"
-
-
-def free_port() -> int:
-    """A port nobody listens on now, on loopback."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
 
 
 class Databases:
