@@ -222,9 +222,9 @@ def test_only_the_role_that_was_told_can_acknowledge() -> None:
     """Invariant 13: an acknowledgement answers a notice, by its recipient."""
     story = Story().open("2026-03-02 10:00")
     story.live("2026-03-02 10:08")
-    with pytest.raises(Refused, match="No open notice to handler.director"):
+    with pytest.raises(Refused, match=r"No open notice to handler.director"):
         story.tell("acknowledge", "2026-03-02 10:09", by={"role": "handler.director"})
-    with pytest.raises(Refused, match="went to handler.owner"):
+    with pytest.raises(Refused, match=r"went to handler.owner"):
         story.tell(
             "acknowledge",
             "2026-03-02 10:09",
@@ -326,7 +326,7 @@ def test_a_rejection_reopens_as_often_as_the_contract_says() -> None:
 def test_findings_come_before_a_proposal_and_a_proposal_before_the_resolution() -> None:
     """Rule 28: no decision without findings; the refusal says what is missing."""
     story = Story().open("2026-03-02 10:00", kind="complaint")
-    with pytest.raises(Refused, match="propose comes after findings"):
+    with pytest.raises(Refused, match=r"propose comes after findings"):
         story.tell("propose", "2026-03-03 10:00")
     with pytest.raises(Refused, match="resolve comes after propose"):
         story.tell("resolve", "2026-03-03 10:00", outcome="upheld")
@@ -354,7 +354,7 @@ def test_a_closed_complaint_takes_nothing_more() -> None:
 def test_who_may_is_said_with_the_refusal() -> None:
     """docs/commands.md: the principal cannot answer for the handler; an unknown role is named."""
     story = Story().open("2026-03-02 10:00")
-    with pytest.raises(Refused, match="principal.responsible_person may not respond; handler may"):
+    with pytest.raises(Refused, match=r"principal.responsible_person may not respond; handler may"):
         story.tell("respond", "2026-03-02 10:01", by={"role": "principal.responsible_person"})
     with pytest.raises(Refused, match="Unknown role"):
         story.tell("respond", "2026-03-02 10:01", by={"role": "handler.boss"})
@@ -398,7 +398,7 @@ def test_no_word_of_anybody_stands_in_the_ledger() -> None:
 def test_what_the_contract_does_not_know_is_refused_by_name(field: str, value: object) -> None:
     """Bad input: unknown kind, category, level or grade; the refusal lists what there is."""
     story = Story(law(kinds=["enquiry"], obligations={}))
-    with pytest.raises(Refused, match="Unknown (kind|category|level|grade)"):
+    with pytest.raises(Refused, match=r"Unknown (kind|category|level|grade)"):
         story.open("2026-03-02 10:00", **{field: value})
 
 
