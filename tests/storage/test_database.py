@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from deploy.ports import free_port
 from rules.ledger import Entry
 from storage.content import Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
 from storage.recording import record
-from tests.support.postgres import Databases, free_port
+from tests.support.postgres import Databases
 from tests.support.recorded import batch, on_record
 from tests.support.story import Story
 

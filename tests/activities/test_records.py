@@ -1,0 +1,209 @@
+"""The activities of a complaint against a real Postgres and a real Temporal."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
+
+from activities.interface import Batch, Recorded, Registered, Registration, Rejected, Stream, post_id
+from activities.records import Records
+from deploy.ports import free_port
+from rules.commands import OpenComplaint
+from rules.law import law_of
+from rules.ledger import digest
+from settings import Settings
+from storage import directory
+from storage.database import create_engine, transaction
+from storage.rebuild import rebuild
+from storage.tables import complaints, notices
+from tests.support.recorded import at_noon, batch, published
+from tests.support.story import Story, law
+
+START: dict[str, Any] = {
+    "contract": "small",
+    "reference": "R-1",
+    "kind": "enquiry",
+    "channel": "phone",
+    "received_at": at_noon(2),
+    "content": "It does not work.",
+}
+
+
+@pytest.fixture
+async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """An engine on a migrated, empty database."""
+    made = create_engine(settings.database_url)
+    yield made
+    await made.dispose()
+
+
+@pytest.fixture
+def records(engine: AsyncEngine, temporal_env: WorkflowEnvironment, settings: Settings) -> Records:
+    """The activities under test."""
+    return Records(engine, temporal_env.client, settings)
+
+
+@pytest.fixture
+def person() -> str:
+    """Somebody whose Post no other test touches."""
+    return f"p.{uuid.uuid4().hex}"
+
+
+async def registered(records: Records, *, run: str = "run-1", **fields: Any) -> Registered:
+    start = OpenComplaint.model_validate(START | fields)
+    asked = Registration(start=start, digest=digest(start), first_run=run, recorded_at=at_noon(2))
+    return await ActivityEnvironment().run(records.register, asked)
+
+
+async def recorded(records: Records, work: Batch) -> Recorded:
+    return await ActivityEnvironment().run(records.record, work)
+
+
+async def held(engine: AsyncEngine, person: str, *roles: str) -> None:
+    """The person stands behind these roles."""
+    who = directory.Reached(name="Somebody", email="somebody@example.com", language="en", zone="UTC")
+    whole = directory.Directory(people={person: who}, roles={"*": dict.fromkeys(roles, (person,))})
+    async with transaction(engine) as connection:
+        await directory.replace(connection, whole)
+
+
+async def pokes(client: Client, person: str) -> list[bool]:
+    """Every poke that a person's Post got, and whether it was urgent."""
+    history = await client.get_workflow_handle(post_id(person)).fetch_history()
+    signals = [e for e in history.events if e.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED]
+    sent = [e.workflow_execution_signaled_event_attributes.input.payloads for e in signals]
+    return [(await client.data_converter.decode(payloads))[0] for payloads in sent]
+
+
+def sad_story() -> Story:
+    """An enquiry nobody answered for 20 minutes: three rungs and four notices."""
+    story = Story().open("2026-03-02 10:00")
+    story.live("2026-03-02 10:20")
+    return story
+
+
+async def test_a_complaint_is_pinned_to_a_snapshot_that_runs(records: Records, engine: AsyncEngine) -> None:
+    """Registration hands out the contract in force as a law the core can run; another run is a duplicate of it."""
+    assert (await registered(records)).standing == "unknown contract"
+    async with transaction(engine) as connection:
+        version = await published(connection)
+    new = await registered(records)
+    assert (new.standing, new.version) == ("new", version.version)
+    assert law_of(new.contract or {}).contract == law().contract
+    assert (await registered(records, run="run-2")).standing == "duplicate"
+    assert (await registered(records, run="run-2", content="Something else.")).standing == "conflict"
+
+
+async def test_a_corrected_start_gets_the_reference(records: Records, engine: AsyncEngine) -> None:
+    """A start that was registered and then rejected leaves its reference to the corrected one."""
+    async with transaction(engine) as connection:
+        await published(connection)
+    await registered(records, level="9")
+    rejected = Rejected(
+        workflow_id="complaint/small/R-1",
+        first_run="run-1",
+        reason="Unknown level '9'",
+        recorded_at=at_noon(2),
+        contract="small",
+        reference="R-1",
+    )
+    await ActivityEnvironment().run(records.reject, rejected)
+    assert (await registered(records, run="run-2")).standing == "new"
+
+
+async def test_a_record_is_whole_and_pokes_whoever_is_told(
+    records: Records, engine: AsyncEngine, temporal_env: WorkflowEnvironment, person: str
+) -> None:
+    """One record brings ledger, projections and one poke a person; nobody behind a role is reported back."""
+    await held(engine, person, "handler.owner", "handler.team_lead")
+    async with transaction(engine) as connection:
+        version = (await published(connection)).version
+    await registered(records)
+    story = sad_story()
+    result = await recorded(records, batch(story, version))
+    assert result == Recorded(nobody=("small/R-1/first_response#1@due/handler.manager",))
+    loaded = await ActivityEnvironment().run(records.load, Stream(complaint="small/R-1"))
+    assert list(loaded.entries) == story.entries
+    assert await pokes(temporal_env.client, person) == [False]
+    async with transaction(engine) as connection:
+        assert (await connection.scalars(select(complaints.c.stage))).all() == ["received"]
+        assert set((await connection.scalars(select(notices.c.state))).all()) == {"planned"}
+    assert await rebuild(engine, apply=False) == []
+
+
+async def test_a_repeated_record_changes_nothing_and_tells_again(
+    records: Records, engine: AsyncEngine, temporal_env: WorkflowEnvironment, person: str
+) -> None:
+    """A worker that dies after the commit and before the poke loses no notice: the repetition pokes again."""
+    await held(engine, person, "handler.owner")
+    async with transaction(engine) as connection:
+        version = (await published(connection)).version
+    work = batch(sad_story(), version)
+    first = await recorded(records, work)
+    assert await recorded(records, work) == first
+    assert await pokes(temporal_env.client, person) == [False, False]
+    async with transaction(engine) as connection:
+        assert len((await connection.execute(select(complaints))).all()) == 1
+
+
+async def test_an_urgent_notice_pokes_urgently(
+    records: Records, engine: AsyncEngine, temporal_env: WorkflowEnvironment, person: str
+) -> None:
+    """A level-3 warning is not held back: its poke says so (invariant 12)."""
+    await held(engine, person, "handler.manager")
+    async with transaction(engine) as connection:
+        version = (await published(connection)).version
+    story = Story().open("2026-03-02 10:00", level="3", now="2026-03-02 10:01", recorded="2026-03-02 10:00")
+    urgent = [notice for entry in story.entries for notice in entry.notices if notice.urgent]
+    assert urgent, "the story has an urgent notice"
+    await recorded(records, batch(story, version))
+    assert await pokes(temporal_env.client, person) == [True]
+
+
+async def test_another_ledger_wins(records: Records, engine: AsyncEngine) -> None:
+    """Where other entries stand already the record reports divergence, and leaves them and the projections alone."""
+    async with transaction(engine) as connection:
+        version = (await published(connection)).version
+    await registered(records)
+    story = sad_story()
+    await recorded(records, batch(story, version))
+    other = Story().open("2026-03-02 10:00")
+    other.tell("respond", "2026-03-02 10:05")
+    assert await recorded(records, batch(other, version)) == Recorded(diverged=True)
+    loaded = await ActivityEnvironment().run(records.load, Stream(complaint="small/R-1"))
+    assert list(loaded.entries) == story.entries
+    assert await rebuild(engine, apply=False) == []
+
+
+async def test_an_outage_is_a_clear_error_that_is_tried_again(
+    settings: Settings, temporal_env: WorkflowEnvironment
+) -> None:
+    """With Postgres away every activity raises one retryable error that says what to do."""
+    away = settings.model_copy(update={"database_url": f"postgresql+asyncpg://ombud:x@127.0.0.1:{free_port()}/ombud"})
+    engine = create_engine(away.database_url)
+    records = Records(engine, temporal_env.client, away)
+    with pytest.raises(ApplicationError, match=r"Postgres does not answer at 127\.0\.0\.1") as error:
+        await ActivityEnvironment().run(records.load, Stream(complaint="small/R-1"))
+    assert error.value.type == "PostgresUnreachable"
+    assert not error.value.non_retryable
+    assert error.value.__suppress_context__, "no trail of the driver's errors"
+    await engine.dispose()
+
+
+async def test_lost_entries_are_named(records: Records, engine: AsyncEngine) -> None:
+    """A database restored too old is an error that says so, not a hole in the ledger."""
+    async with transaction(engine) as connection:
+        version = (await published(connection)).version
+    story = sad_story()
+    with pytest.raises(ApplicationError, match=r"has no entry 1.*Restore a backup") as error:
+        await recorded(records, batch(story, version, story.entries[1:]))
+    assert error.value.type == "LedgerGap"
