@@ -1,7 +1,7 @@
 """Working time between instants: what the hours of a contract make of a moment, an amount, a date.
 
-Every question is a bisection in a compiled timetable that grows as far as it is asked. Inside all is whole
-microseconds; nothing is rounded and nothing is capped.
+Every question is a bisection in a compiled timetable that grows as far as it is asked. Nothing is
+rounded and nothing is capped.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from rules.timetable import FIRST_YEAR, LAST_YEAR, Compiler, OutsideCalendarErro
 
 __all__ = ["OutsideCalendarError", "Skipped", "WorkingCalendar", "calendar_for"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_NOTHING = timedelta()
 _ANY_YEAR = 2026  # where a timetable begins to grow from
 _FAR = 100  # years; whoever asks about them has most likely mistyped one
 
@@ -50,52 +49,50 @@ class WorkingCalendar:
 
     def add(self, instant: datetime, amount: timedelta) -> datetime:
         """The instant this much working time later; earlier if the amount is negative."""
-        micros = amount // _MICROSECOND
-        if micros <= 0:
-            return self.subtract(instant, -amount) if micros else self.local(instant)
-        at = (instant - _EPOCH) // _MICROSECOND
+        if amount <= _NOTHING:
+            return self.subtract(instant, -amount) if amount else self.local(instant)
+        at = _utc(instant)
         table = self._covering(at, at)
-        target = table.worked(at) + micros
+        target = table.worked(at) + amount
         while target > table.before[-1]:
             table = self._further(table, forward=True)
-            target = table.worked(at) + micros
+            target = table.worked(at) + amount
         window = bisect_left(table.before, target) - 1
-        return self._moment(table.starts[window] + target - table.before[window])
+        return self.local(table.starts[window] + (target - table.before[window]))
 
     def subtract(self, instant: datetime, amount: timedelta) -> datetime:
         """The instant this much working time earlier; an amount that ends exactly at opening ends at opening."""
-        micros = amount // _MICROSECOND
-        if micros <= 0:
-            return self.add(instant, -amount) if micros else self.local(instant)
-        at = (instant - _EPOCH) // _MICROSECOND
+        if amount <= _NOTHING:
+            return self.add(instant, -amount) if amount else self.local(instant)
+        at = _utc(instant)
         table = self._covering(at, at)
-        target = table.worked(at) - micros
-        while target < 0:
+        target = table.worked(at) - amount
+        while target < _NOTHING:
             table = self._further(table, forward=False)
-            target = table.worked(at) - micros
+            target = table.worked(at) - amount
         window = bisect_right(table.before, target) - 1
-        return self._moment(table.starts[window] + target - table.before[window])
+        return self.local(table.starts[window] + (target - table.before[window]))
 
     def between(self, start: datetime, end: datetime) -> timedelta:
         """Working time from one instant to another; negative if the second is earlier."""
-        first, last = (start - _EPOCH) // _MICROSECOND, (end - _EPOCH) // _MICROSECOND
+        first, last = _utc(start), _utc(end)
         table = self._covering(first, last) if first <= last else self._covering(last, first)
-        return timedelta(0, 0, table.worked(last) - table.worked(first))
+        return table.worked(last) - table.worked(first)
 
     def is_open(self, instant: datetime) -> bool:
         """Whether the instant lies in working hours; the instant of closing does not."""
-        at = (instant - _EPOCH) // _MICROSECOND
+        at = _utc(instant)
         table = self._covering(at, at)
         window = bisect_right(table.starts, at) - 1
         return window >= 0 and at < table.ends[window]
 
     def next_opening(self, instant: datetime) -> datetime:
         """The instant itself if it lies in working hours, else the next start of hours."""
-        at = (instant - _EPOCH) // _MICROSECOND
+        at = _utc(instant)
         table = self._covering(at, at)
         while (window := bisect_right(table.ends, at)) == len(table.ends):
             table = self._further(table, forward=True)
-        return self._moment(max(at, table.starts[window]))
+        return self.local(max(at, table.starts[window]))
 
     # Working days
 
@@ -125,7 +122,7 @@ class WorkingCalendar:
     def open_of(self, day: date) -> datetime:
         """Start of the first hours of a working day. Raises ValueError for a date that does not work."""
         table, index = self._find(day)
-        return self._moment(table.starts[table.first[index]])
+        return self.local(table.starts[table.first[index]])
 
     def close_of(self, day: date) -> datetime:
         """Close of business: the end of the last hours of a working day, which may lie past its midnight.
@@ -133,11 +130,11 @@ class WorkingCalendar:
         Raises ValueError for a date that does not work.
         """
         table, index = self._find(day)
-        return self._moment(table.ends[table.first[index + 1] - 1])
+        return self.local(table.ends[table.first[index + 1] - 1])
 
     def working_day_of(self, instant: datetime) -> date:
         """The working day whose hours began last, whether or not they have ended."""
-        at = (instant - _EPOCH) // _MICROSECOND
+        at = _utc(instant)
         table = self._covering(at, at)
         while (window := bisect_right(table.starts, at) - 1) < 0:
             table = self._further(table, forward=False)
@@ -159,19 +156,16 @@ class WorkingCalendar:
 
     def at(self, day: date, clock: time = time.min) -> datetime:
         """The first instant at which the local clock shows this date and time; midnight by default."""
-        return self._moment(self._compiler.first_showing(datetime.combine(day, clock)))
+        return self.local(self._compiler.first_showing(datetime.combine(day, clock)))
 
     # The timetable, as far as it is needed
 
-    def _moment(self, at: int) -> datetime:
-        return self.local(_EPOCH + timedelta(0, 0, at))
-
-    def _covering(self, first: int, last: int) -> Timetable:
+    def _covering(self, first: datetime, last: datetime) -> Timetable:
         table = self._table
         if table.since <= first and last < table.until:
             return table
         try:
-            return self._reaching(self._moment(first).year, self._moment(last).year)
+            return self._reaching(self.local(first).year, self.local(last).year)
         except OverflowError:
             raise OutsideCalendarError from None
 
@@ -208,6 +202,15 @@ class WorkingCalendar:
 @lru_cache(maxsize=1024)
 def _offset(offset: timedelta | None) -> timezone:
     return timezone(offset or timedelta())
+
+
+def _utc(instant: datetime) -> datetime:
+    if instant.tzinfo is None:
+        raise ValueError(f"{instant} has no offset; working time needs to know the instant")
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise OutsideCalendarError from None
 
 
 def dates(start: date, end: date) -> Iterator[date]:

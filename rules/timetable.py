@@ -19,10 +19,7 @@ from rules.hours import DAY
 FIRST_YEAR, LAST_YEAR = MINYEAR + 1, MAXYEAR - 1
 """A year short of what datetime can hold at either end, so that no zone's offset leads out of it."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_DAY = _EPOCH.toordinal()
 _MICROSECOND = timedelta(microseconds=1)
-_MINUTE = 60_000_000
 _DAY = timedelta(days=1)
 
 
@@ -34,11 +31,11 @@ class OutsideCalendarError(ValueError):
 
 
 class Window(NamedTuple):
-    """Working time, in microseconds since 1970 UTC, and the proleptic ordinal of the day it belongs to."""
+    """Working time in UTC, and the proleptic ordinal of the day it belongs to."""
 
     day: int
-    start: int
-    end: int
+    start: datetime
+    end: datetime
 
 
 class Timetable(NamedTuple):
@@ -46,27 +43,26 @@ class Timetable(NamedTuple):
 
     first_year: int
     last_year: int
-    since: int
-    """Microseconds since 1970 UTC at which the first year begins locally."""
-    until: int
-    """Microseconds since 1970 UTC at which the last year ends locally."""
-    starts: list[int]
-    ends: list[int]
-    before: list[int]
-    """Working microseconds before each window, and at the end those of all."""
+    since: datetime
+    """When the first year begins locally; this and all instants here in UTC."""
+    until: datetime
+    """When the last year ends locally."""
+    starts: list[datetime]
+    ends: list[datetime]
+    before: list[timedelta]
+    """Working time before each window, and at the end that of all."""
     days: list[int]
     """Proleptic ordinals of the working days."""
     first: list[int]
     """Index of each working day's first window, and at the end the number of windows."""
 
-    def worked(self, at: int) -> int:
-        """Working microseconds of this table before an instant in its years."""
-        window = bisect_right(self.starts, at) - 1
-        if window < 0:
-            return 0
-        if at >= self.ends[window]:
-            return self.before[window + 1]
-        return self.before[window] + at - self.starts[window]
+    def worked(self, at: datetime) -> timedelta:
+        """Working time of this table before an instant (UTC) in its years."""
+        following = bisect_right(self.starts, at)
+        window = following - 1
+        if window < 0 or at >= self.ends[window]:
+            return self.before[following]
+        return self.before[window] + (at - self.starts[window])
 
 
 class Compiler:
@@ -94,27 +90,27 @@ class Compiler:
             until=self.first_showing(datetime.combine(date(last_year + 1, 1, 1), time.min)),
             starts=[window.start for window in windows],
             ends=[window.end for window in windows],
-            before=list(accumulate((window.end - window.start for window in windows), initial=0)),
+            before=list(accumulate((window.end - window.start for window in windows), initial=timedelta())),
             days=[windows[n].day for n in first],
             first=[*first, len(windows)],
         )
 
-    def first_showing(self, local: datetime) -> int:
-        """The first instant at which the local clock shows this time or a later one."""
-        after = (local.replace(tzinfo=self.zone) - _EPOCH) // _MICROSECOND
+    def first_showing(self, local: datetime) -> datetime:
+        """The first instant (UTC) at which the local clock shows this time or a later one."""
+        after = local.replace(tzinfo=self.zone).astimezone(UTC)
         if self._shown(after) == local:
             return after
-        before = (local.replace(tzinfo=self.zone, fold=1) - _EPOCH) // _MICROSECOND
-        while after - before > 1:  # a skipped time: close in on the jump
-            middle = (before + after) // 2
+        before = local.replace(tzinfo=self.zone, fold=1).astimezone(UTC)
+        while after - before > _MICROSECOND:  # a skipped time: close in on the jump
+            middle = before + (after - before) // 2
             if self._shown(middle) < local:
                 before = middle
             else:
                 after = middle
         return after
 
-    def _shown(self, at: int) -> datetime:
-        return (_EPOCH + timedelta(microseconds=at)).astimezone(self.zone).replace(tzinfo=None)
+    def _shown(self, at: datetime) -> datetime:
+        return at.astimezone(self.zone).replace(tzinfo=None)
 
     def _windows_of(self, year: int) -> list[Window]:
         """The windows that start in the year, in order."""
@@ -139,8 +135,8 @@ class Compiler:
         for window in hours:
             start = max(window.start, taken)
             if offset is not None:
-                base = (ordinal - _EPOCH_DAY) * DAY * _MINUTE - offset // _MICROSECOND
-                opening, closing = base + start * _MINUTE, base + window.end * _MINUTE
+                base = midnight.replace(tzinfo=UTC) - offset
+                opening, closing = base + timedelta(minutes=start), base + timedelta(minutes=window.end)
             else:
                 opening = self.first_showing(midnight + timedelta(minutes=start))
                 closing = self.first_showing(midnight + timedelta(minutes=window.end))

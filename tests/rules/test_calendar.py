@@ -101,11 +101,10 @@ def test_hours_past_midnight_belong_to_the_day_they_start_on() -> None:
 
 def test_a_night_shift_of_new_years_eve_is_open_on_new_years_day() -> None:
     """Hours that begin in one year and end in the next belong to both, whichever year is asked first."""
-    for year in (2026, 2027):
+    for year in (2020, 2026, 2030):  # before, at and behind the year a timetable begins with
         night = calendar(hours={"mon-sun": ["22:00-06:00"]})
-        night.is_working_day(date(year, 6, 1))
-        assert night.is_open(shanghai("2027-01-01T03:00"))
-        assert night.between(shanghai("2026-12-31T22:00"), shanghai("2027-01-01T06:00")) == timedelta(hours=8)
+        assert night.is_open(shanghai(f"{year}-01-01T03:00"))
+        assert night.between(shanghai(f"{year - 1}-12-31T22:00"), shanghai(f"{year}-01-01T06:00")) == minutes(480)
 
 
 @pytest.mark.parametrize(
@@ -234,6 +233,12 @@ def test_a_year_far_away_is_answered_and_not_carried_along() -> None:
         assert ours.nth_working_day(friday, 1) == friday + timedelta(days=3)
     assert ours._table.first_year >= 2000
     assert ours._table.last_year <= 2050
+
+
+def test_an_instant_without_offset_is_refused() -> None:
+    """A time that names no instant is refused, instead of being read in the zone of the machine."""
+    with pytest.raises(ValueError, match="has no offset"):
+        calendar().is_open(datetime(2026, 11, 20, 9))  # noqa: DTZ001
 
 
 def test_the_end_of_time_is_an_error_of_its_own() -> None:

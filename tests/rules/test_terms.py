@@ -213,6 +213,16 @@ def test_a_half_day_waited_is_a_whole_working_day_more() -> None:
     assert terms.consumed(term, began, shanghai("2026-12-31T10:30:00"), (), ours) == timedelta(days=1.5)
 
 
+def test_a_night_shift_of_day_0_is_over_before_working_days_count() -> None:
+    """Hours begun on the day of receipt belong to it past midnight: they use up nothing, and waits then are free."""
+    spec = CalendarSpec.model_validate({"zone": "Asia/Shanghai", "hours": {"mon-fri": "22:00-06:00"}})
+    ours, began, term = calendar_for(spec), shanghai("2026-11-18T23:00:00"), parse_term("2 working days")
+    waits = [(shanghai("2026-11-19T01:00:00"), shanghai("2026-11-19T06:00:00"))]
+    ends = shanghai("2026-11-21T06:00:00")
+    assert terms.due(term, began, ours).at == terms.due(term, began, ours, waits).at == ends
+    assert terms.point(term, began, ends, Fraction(1, 2), ours) == shanghai("2026-11-20T06:00:00")
+
+
 def test_a_rung_moves_with_its_clock() -> None:
     """Half the budget is half of what is left for work: a wait moves the rungs behind it and no other."""
     term, began, ours = parse_term("2 working hours"), shanghai("2026-11-20T10:00:00"), office()
