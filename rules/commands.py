@@ -20,6 +20,8 @@ Via = Literal["ui", "cli", "http", "client", "signal", "import", "page"]
 CONTENT = "content"
 Content = Annotated[Text, CONTENT]
 """Text that goes to the content table; the ledger keeps its id and digest."""
+MaybeContent = Annotated[Text | None, CONTENT]
+"""The same where it may be left out. The mark stands outside the union, where it is found."""
 
 
 class Command(Value):
@@ -91,7 +93,7 @@ class HandOver(Command):
 
     name, event = "hand_over", "handed_over"
     to: Name
-    text: Content | None = None
+    text: MaybeContent = None
 
 
 class UpdateCustomer(Command):
@@ -109,7 +111,7 @@ class Contact(Command):
     name, event = "contact", "contacted"
     role: Name
     outcome: Literal["reached", "tried"]
-    text: Content | None = None
+    text: MaybeContent = None
 
     def acts(self) -> tuple[str, ...]:
         return (f"contact.{self.outcome}", f"contact.{self.outcome}:{self.role}")
@@ -152,7 +154,7 @@ class TellResult(Command):
 
     name, event, needs = "tell_result", "result_told", ("resolved", "answered")
     to: Literal["customer", "principal"] = "customer"
-    text: Content | None = None
+    text: MaybeContent = None
     channel: Code | None = None
 
     def acts(self) -> tuple[str, ...]:
@@ -164,7 +166,7 @@ class Resolve(Command):
 
     name, event, needs = "resolve", "resolved", ("proposed",)
     outcome: Literal["upheld", "partly", "not_upheld"]
-    text: Content | None = None
+    text: MaybeContent = None
 
 
 class Accept(Command):
@@ -172,7 +174,7 @@ class Accept(Command):
 
     name, event, needs = "accept", "accepted", ("resolved", "answered")
     who = ("complainant",)
-    text: Content | None = None
+    text: MaybeContent = None
 
 
 class Reject(Command):
@@ -188,7 +190,7 @@ class Withdraw(Command):
 
     name, event = "withdraw", "withdrawn"
     who = ("complainant", "handler")
-    text: Content | None = None
+    text: MaybeContent = None
 
     @model_validator(mode="after")
     def _proved(self) -> Withdraw:
@@ -240,15 +242,15 @@ class Assign(Command):
 
     name, event = "assign", "assigned"
     person: Name
-    text: Content | None = None
+    text: MaybeContent = None
 
 
 class Explain(Command):
     """Why it was not resolved in time, and what follows (rule 45)."""
 
     name, event = "explain", "explained"
-    reason: Content | None = None
-    plan: Content | None = None
+    reason: MaybeContent = None
+    plan: MaybeContent = None
 
     def acts(self) -> tuple[str, ...]:
         return tuple(f"explain.{part}" for part in ("reason", "plan") if getattr(self, part) is not None)
@@ -272,7 +274,7 @@ class Acknowledge(Command):
     """Taken over until then; after it the ladder goes on."""
     to: Name | None = None
     """The role it is passed to."""
-    text: Content | None = None
+    text: MaybeContent = None
 
     @model_validator(mode="after")
     def _complete(self) -> Acknowledge:
@@ -296,7 +298,7 @@ class Close(Command):
 
     name, event, needs = "close", "closed", ("resolved", "answered")
     agreement: bool = True
-    text: Content | None = None
+    text: MaybeContent = None
 
 
 COMMANDS: dict[str, type[Command]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rules.commands import COMMANDS
 from rules.complaint import fold
 from rules.judge import next_wake
 from rules.ledger import Refused
@@ -389,6 +390,16 @@ def test_no_word_of_anybody_stands_in_the_ledger() -> None:
     story.tell("respond", "2026-03-02 10:01", text="Dear Zhang Wei")
     assert all("Zhang" not in entry.model_dump_json() for entry in story.entries)
     assert story.texts[1]["content"] == "My name is Zhang Wei."
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_free_text_of_a_command_is_content(name: str) -> None:
+    """Invariant 19: whatever text a command carries, required or not, its words stay out of the ledger."""
+    free = {"text", "cause", "reason", "plan"} - ({"reason"} if name == "reclassify" else set())
+    fields = free & COMMANDS[name].model_fields.keys()
+    said = COMMANDS[name].model_construct(**dict.fromkeys(fields, "Zhang Wei"))
+    assert said.texts() == dict.fromkeys(fields, "Zhang Wei")
+    assert "Zhang" not in str(said.facts())
 
 
 @pytest.mark.parametrize(
