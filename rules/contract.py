@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -38,6 +39,11 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh-CN")
 Words = dict[Language, str]
 """The same words in the languages the contract is shown in."""
 
+Line = Annotated[str, AfterValidator(lambda text: " ".join(text.split()))]
+"""A text on one line: it may stand in a mail's subject."""
+Title = Annotated[dict[Language, Line], Field(min_length=1)]
+"""Words on one line, in one language at least."""
+
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
@@ -57,20 +63,26 @@ class Section(BaseModel):
     )
 
 
+def _address(email: str) -> str:
+    if email and not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+        raise ValueError(f"{email!r} is no e-mail address")
+    return email
+
+
 class Party(Section):
     """Rule 6: a party, traceable; rules 121-122: the addresses at which it is served."""
 
     name: str
     address: str
     phone: str = ""
-    email: str = ""
+    email: Annotated[str, AfterValidator(_address)] = ""
     representative: str = ""
 
 
 class Role(Section):
     """Somebody of a party, by office. The directory says which person stands behind it now."""
 
-    title: Words
+    title: Title
     authority: Words = {}
     """Rule 7: what the holder may decide."""
     on_call: bool = False
@@ -80,7 +92,7 @@ class Role(Section):
 class Titled(Section):
     """A level, grade or channel with the words people see."""
 
-    title: Words
+    title: Title
 
 
 class Category(Titled):
@@ -151,6 +163,8 @@ class MetBy(Section):
 
 
 def _one_act(value: Any) -> Any:
+    if isinstance(value, list):
+        raise ValueError("say whether one of these is enough: {any of: […]}, or all are needed: {all of: […]}")  # noqa: TRY004 - pydantic takes ValueErrors
     return {"any of": [value]} if isinstance(value, str) else value
 
 
@@ -158,9 +172,11 @@ _SHARE = re.compile(r"\d{1,2}(\.\d{1,3})?%|due")
 
 
 def _share(value: Any) -> Any:
-    if not isinstance(value, str) or not _SHARE.fullmatch(value):
+    if isinstance(value, str) and _SHARE.fullmatch(value):
+        return value
+    if isinstance(value, str) and value.endswith("%"):
         raise ValueError(f"{value!r} is never reached; write a share below 100%, such as 80%, or due")
-    return value
+    raise ValueError(f"{value!r} is no share of the time; write one such as 80%, or due")
 
 
 Share = Annotated[str, BeforeValidator(_share), Field(json_schema_extra={"pattern": f"^({_SHARE.pattern})$"})]
@@ -192,8 +208,8 @@ class Step(Section):
 class Obligation(Section):
     """One promise with its clause: what must be done, by when, and what meets it."""
 
-    clause: str
-    title: Words
+    clause: Line
+    title: Title
     applies_to: AppliesTo = AppliesTo()
     starts: Start
     due: Term
@@ -254,7 +270,7 @@ class Contract(Section):
     """One contract: one file, one published version at a time, pinned by a complaint at receipt (rule 126)."""
 
     contract: Name
-    title: Words
+    title: Title
     language: Language
     """The language in which operations see clocks and stages."""
     term: Validity

@@ -155,6 +155,10 @@ def _reason(error: ErrorDetails) -> str:
             reason = f"{given} is no date; write one such as 2026-01-31"
         case "bool_type" | "bool_parsing":
             reason = f"{given} is neither true nor false"
+        case "int_type" | "int_parsing" | "int_from_float":
+            reason = f"{given} is no whole number"
+        case "too_short":
+            reason = "is empty"
         case _:
             reason = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
     return reason
