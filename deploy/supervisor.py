@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 READY_WITHIN = 60.0  # seconds; a slow machine makes its first Postgres cluster in five
 STOP_WITHIN = 40.0  # seconds; a worker gives the activities in flight twenty
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOG_LIMIT = 10_000_000  # bytes; a longer log begins anew at the next start, one older is kept
 
 
@@ -67,9 +68,8 @@ class Supervisor:
         self._logs, self._record, self._say = logs, record, say
         self._running: list[_Running] = []
         self._stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._stop.set)
+        for number in _STOP_SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
 
     async def start(self, *servers: Server) -> None:
         """Start these at once and say of each that it is ready. Raises ServerError, StopRequested."""
@@ -120,6 +120,8 @@ class Supervisor:
             await self._end(running)
             self._running.pop()
             self._remember()
+        for number in _STOP_SIGNALS:
+            asyncio.get_running_loop().remove_signal_handler(number)
 
     def end_leftovers(self) -> None:
         """End what a killed run left behind, each known by process id and start time, in reverse order."""

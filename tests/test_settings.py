@@ -1,0 +1,100 @@
+"""Settings: where they come from, and that what is wrong is said in one message."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from settings import Settings, SettingsError, environment, load_settings
+
+COMPLETE = {
+    "OMBUD_DATABASE_URL": "postgresql+asyncpg://ombud:secret@db.example.com/ombud",
+    "OMBUD_SMTP_HOST": "mail.example.com",
+    "OMBUD_MAIL_FROM": "Ombud <ombud@example.com>",
+    "OMBUD_SIGNING_KEY": "k" * 32,
+    "OMBUD_MASTER_KEY": base64.b64encode(bytes(32)).decode(),
+}
+
+
+@pytest.fixture(autouse=True)
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A folder without files and an environment without settings."""
+    monkeypatch.chdir(tmp_path)
+    for name in environment():
+        if name.startswith(("OMBUD_", "TEMPORAL_")):
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def give(bare: pytest.MonkeyPatch, **variables: str) -> None:
+    """Set variables in the environment."""
+    for name, value in variables.items():
+        bare.setenv(name, value)
+
+
+def test_everything_missing_is_one_message() -> None:
+    """Without any setting each required variable is named, and the way out."""
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    for name in COMPLETE:
+        assert f"{name} is not set" in str(caught.value)
+    assert "ombud up" in str(caught.value)
+
+
+def test_complete(bare: pytest.MonkeyPatch) -> None:
+    """The required variables are enough."""
+    give(bare, **COMPLETE)
+    assert load_settings().smtp_host == "mail.example.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("OMBUD_DATABASE_URL", "postgresql://db.example.com/ombud", "must begin with postgresql+asyncpg://"),
+        ("OMBUD_MASTER_KEY", "c2hvcnQ=", "must be 32 random bytes in base64"),
+        ("OMBUD_MASTER_KEY", "not base64!", "must be 32 random bytes in base64"),
+        ("OMBUD_SIGNING_KEY", "short", "OMBUD_SIGNING_KEY"),
+        ("OMBUD_SMTP_PORT", "smtp", "OMBUD_SMTP_PORT"),
+        ("OMBUD_SMTP_SECURITY", "ssl", "OMBUD_SMTP_SECURITY"),
+        ("OMBUD_SMTP_USERNAME", "ombud", "OMBUD_SMTP_USERNAME and OMBUD_SMTP_PASSWORD belong together"),
+        ("OMBUD_SMTP_PROT", "25", "OMBUD_SMTP_PROT is not a setting"),
+    ],
+)
+def test_a_wrong_value_is_named(bare: pytest.MonkeyPatch, name: str, value: str, problem: str) -> None:
+    """A wrong or misspelt setting is refused by its variable, and its value is not repeated."""
+    give(bare, **(COMPLETE | {name: value}))
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert problem in str(caught.value)
+    assert "not set" not in str(caught.value)
+
+
+def test_the_nearest_wins(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The environment goes before .env, which goes before what a running system announces in its data folder."""
+    give(bare, **COMPLETE)
+    bare.delenv("OMBUD_SMTP_HOST")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "ombud.env").write_text("OMBUD_SMTP_HOST=announced\nTEMPORAL_ADDRESS=127.0.0.1:1\n")
+    assert load_settings().smtp_host == "announced"
+    assert environment()["TEMPORAL_ADDRESS"] == "127.0.0.1:1"
+    (tmp_path / ".env").write_text("OMBUD_SMTP_HOST=written\n")
+    assert load_settings().smtp_host == "written"
+    give(bare, OMBUD_SMTP_HOST="given")
+    assert load_settings().smtp_host == "given"
+
+
+def test_another_data_folder(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """OMBUD_DATA_DIR leads to the running system of another folder."""
+    (tmp_path / "elsewhere").mkdir()
+    lines = [f"{name}='{value}'" for name, value in COMPLETE.items()]
+    (tmp_path / "elsewhere" / "ombud.env").write_text("\n".join(lines))
+    give(bare, OMBUD_DATA_DIR=str(tmp_path / "elsewhere"))
+    assert load_settings().smtp_host == "mail.example.com"
+
+
+def test_no_secret_is_printed(bare: pytest.MonkeyPatch) -> None:
+    """Settings in a log or a traceback show neither keys nor passwords."""
+    give(bare, **COMPLETE, OMBUD_SMTP_USERNAME="ombud", OMBUD_SMTP_PASSWORD="secret")
+    shown = repr(Settings())
+    for secret in ("secret", COMPLETE["OMBUD_SIGNING_KEY"], COMPLETE["OMBUD_MASTER_KEY"]):
+        assert secret not in shown
