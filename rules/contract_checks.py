@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from itertools import product
 from typing import Any, Literal, get_args, get_origin
 
-from rules.commands import COMMANDS, Command
+from rules.commands import COMMANDS, Command, Note
 from rules.contract import AppliesTo, Contract, DeliveryOf, MissOf, Obligation, Stage
 from rules.document import Path
 from rules.ladder_checks import check_ladders, tells
@@ -46,8 +46,8 @@ def check(contract: Contract, today: date | None = None) -> Iterator[Finding]:
 
 
 def acts(contract: Contract) -> frozenset[str]:
-    """Every name under which an act can meet an obligation: those of the commands, and notices of them."""
-    named = (name for command in COMMANDS.values() for name in _acts_of(command, contract))
+    """Every name under which an act can meet an obligation: those of the commands but a note, and notices of them."""
+    named = (name for command in COMMANDS.values() if command is not Note for name in _acts_of(command, contract))
     told = (f"notice of {command}" for command in contract.notices if command in COMMANDS)
     return frozenset((*named, *told))
 
@@ -156,7 +156,7 @@ def _no_act(contract: Contract, part: str, known: frozenset[str]) -> str:
     if role and any(name.startswith(f"{act}:") for name in known):
         return f"unknown role {role!r}; the contract has {_or(contract.roles)}"
     plain = sorted(name for name in known if ":" not in name)
-    return f"no command does {part!r}; use {_or(plain)}, or contact.reached:<role>"
+    return f"{part!r} is no act that meets a promise; use {_or(plain)}, or contact.reached:<role>"
 
 
 def _cycles(contract: Contract) -> Iterator[Finding]:

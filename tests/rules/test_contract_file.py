@@ -122,7 +122,8 @@ BAD = {
     ),
     "a grade in applies to": ("applies to: {levels: [2]}", "applies to: {grades: [gold]}", "'gold' is none"),
     "a category in applies to": ("applies to: {levels: [2]}", "applies to: {categories: [x]}", "'x' is none"),
-    "an act": ("met by: answer", "met by: reply", "no command does 'reply'"),
+    "an act": ("met by: answer", "met by: reply", "'reply' is no act that meets a promise; use accept"),
+    "a note": ("met by: resolve", "met by: note", "'note' is no act"),
     "an act of an unknown role": (
         "any of: [contact.reached:principal.responsible_person",
         "any of: [contact.reached:principal.nobody",
@@ -210,7 +211,7 @@ def test_every_fault_is_told_at_once_in_the_order_of_the_file() -> None:
 
     reasons = [error.reason[:22] for error in errors_of(text)]
 
-    assert reasons == ["unknown role 'handler.", "no command does 'findi"]
+    assert reasons == ["unknown role 'handler.", "'finding' is no act th"]
 
 
 def test_a_fault_behind_an_alias_is_told_once() -> None:
