@@ -185,4 +185,4 @@ def _console() -> Console:
     """Piped, a row stays one line."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)

@@ -73,13 +73,18 @@ def pairs(given: Iterable[str]) -> dict[str, Any]:
 
 def made(model: type[V], what: str, fields: dict[str, Any]) -> V:
     """The value with these fields; one value stands for a list of one. Raises Invalid with every mistake."""
-    for name, info in model.model_fields.items():
-        if isinstance(fields.get(name), str) and str(info.annotation).startswith(("tuple", "typing.Annotated[tuple")):
-            fields[name] = [fields[name]]
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        raise Invalid(explain_invalid(what, error)) from None
+        lone = [e["loc"] for e in error.errors() if e["type"] == "tuple_type" and isinstance(e["input"], str)]
+        if not lone:
+            raise Invalid(explain_invalid(what, error)) from None
+    for *path, last in lone:
+        inner: Any = fields
+        for part in path:
+            inner = inner[part]
+        inner[last] = [inner[last]]
+    return made(model, what, fields)
 
 
 def _value(pair: str, text: str) -> Any:

@@ -103,7 +103,7 @@ All of them may be left out.
 
 | field | meaning |
 |---|---|
-| `key` | idempotency key: sent again with the same content, it gets the same answer and does nothing; else the update's id |
+| `key` | idempotency key: sent again with the same content, it gets the same answer, once done |
 | `by` | who did it: `{"role": "handler.owner", "person": "li"}` |
 | `reported_by`, `on_behalf_of` | who tells us, when not the doer; for whom it was done |
 | `via` | the way it came: `ui`, `cli`, `http`, `client`, `signal`, `import`, `page` |

@@ -81,9 +81,9 @@ async def test_wrong_order_is_refused_with_what_comes_first(ombud: Ombud) -> Non
     opened = await ombud.open(opening())
     with pytest.raises(Refused, match="resolve comes after propose"):
         await ombud.tell(opened.complaint, Resolve(outcome="upheld"))
+    early = Respond(text="Early.", occurred_at=datetime(2026, 11, 1, tzinfo=UTC))
     with pytest.raises(Refused, match="lies before the receipt"):
-        early = datetime(2026, 11, 1, tzinfo=UTC)
-        await ombud.tell(opened.complaint, Respond(text="Early.", occurred_at=early))
+        await ombud.tell(opened.complaint, early)
 
 
 async def test_after_closure_the_same_key_gets_the_same_answer(ombud: Ombud, system: System) -> None:
