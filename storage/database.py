@@ -24,8 +24,13 @@ class SchemaMissingError(Exception):
     """Postgres answers, but its tables are missing or of another version of Ombud."""
 
 
-def create_engine(url: str, *, connections: int = 10) -> AsyncEngine:
-    """An engine of at most `connections` connections, made when they are needed. One a process and event loop."""
+def create_engine(
+    url: str, *, connections: int = 10, statement_seconds: float | None = STATEMENT_SECONDS
+) -> AsyncEngine:
+    """An engine of at most `connections` connections, made when they are needed. One a process and event loop.
+
+    A statement that takes longer than `statement_seconds` counts as an outage; None lets it take what it needs.
+    """
     return create_async_engine(
         url,
         pool_size=connections,
@@ -34,7 +39,7 @@ def create_engine(url: str, *, connections: int = 10) -> AsyncEngine:
         pool_pre_ping=True,
         connect_args={
             "timeout": CONNECT_SECONDS,
-            "command_timeout": STATEMENT_SECONDS,
+            "command_timeout": statement_seconds,
             "server_settings": {"application_name": "ombud", "timezone": "UTC"},
         },
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select, tuple_
@@ -74,12 +74,7 @@ async def append(connection: AsyncConnection, streams: Mapping[str, Sequence[Ent
 async def read(connection: AsyncConnection, stream: str) -> list[Entry]:
     """The entries of a stream, in order; none for an unknown stream."""
     rows = await connection.scalars(select(ledger.c.body).where(ledger.c.stream == stream).order_by(ledger.c.seq))
-    return entries_of(rows)
-
-
-def entries_of(bodies: Iterable[object]) -> list[Entry]:
-    """The entries behind their stored bodies."""
-    return [Entry.model_validate(body) for body in bodies]
+    return [Entry.model_validate(body) for body in rows]
 
 
 def _row(stream: str, entry: Entry) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def config(connection: Connection) -> Config:
 
 
 async def _upgrade(url: str) -> None:
-    engine = create_engine(url)
+    engine = create_engine(url, connections=1, statement_seconds=None)
     try:
         async with transaction(engine) as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

@@ -20,8 +20,8 @@ from rules.ledger import Entry
 from rules.stage import reached
 from storage import contracts
 from storage.changes import Changes, derived_columns
-from storage.database import transaction
-from storage.ledger import entries_of
+from storage.database import create_engine, transaction
+from storage.ledger import stream_of
 from storage.projector import project_complaint, project_message
 from storage.tables import PROJECTIONS, ledger, registry
 
@@ -54,8 +54,18 @@ class UnregisteredError(Exception):
 async def rebuild(engine: AsyncEngine, *, apply: bool) -> list[Difference]:
     """Every difference between the projections and the ledger; with `apply` each is repaired.
 
-    Records wait until it is done, clocks do not. Raises UnregisteredError, PostgresUnreachableError.
+    Runs on a connection of its own, whose statements may take what they need. Records wait until it is done, clocks do
+    not. Raises UnregisteredError, PostgresUnreachableError.
     """
+    url = engine.url.render_as_string(hide_password=False)
+    patient = create_engine(url, connections=1, statement_seconds=None)
+    try:
+        return await _rebuild(patient, apply=apply)
+    finally:
+        await patient.dispose()
+
+
+async def _rebuild(engine: AsyncEngine, *, apply: bool) -> list[Difference]:
     async with transaction(engine) as connection:
         # Nothing is recorded between deriving and comparing; reading goes on.
         names = ", ".join(table.name for table in (ledger, *PROJECTIONS))
@@ -74,45 +84,42 @@ async def rebuild(engine: AsyncEngine, *, apply: bool) -> list[Difference]:
 
 
 async def _derive(connection: AsyncConnection) -> None:
-    """Project every stream into the tables aside."""
+    """Project every stream into the tables aside, complaints before the messages that carry their notices."""
     laws: dict[str, Contract] = {}
-    changes, streams = Changes(), 0
-    async for stream, version, entries in _streams(connection):
-        kind, _, name = stream.partition("/")
-        if kind == "complaint":
-            if version is None:
-                raise UnregisteredError(f"Complaint {name} has a ledger but no registration; restore a backup.")
-            if version not in laws:
-                laws[version] = (await contracts.load(connection, version)).parsed()
-            project_complaint(changes, name, version, reached(fold(entries), laws[version]), entries)
-        else:
-            project_message(changes, name, entries)
-        streams += 1
-        if streams % AT_ONCE == 0:
-            changes = await _written(connection, changes)
-    await _written(connection, changes)
-
-
-async def _written(connection: AsyncConnection, changes: Changes) -> Changes:
-    """Write the changes to the tables aside; returns an empty set to go on with."""
-    await connection.execution_options(schema_translate_map={None: ASIDE})
-    await changes.apply(connection)
-    await connection.execution_options(schema_translate_map=None)
-    return Changes()
-
-
-async def _streams(connection: AsyncConnection) -> AsyncIterator[tuple[str, str | None, list[Entry]]]:
-    """Every stream with its entries, and a complaint's contract version; complaints come before messages."""
-    of_registry = func.concat("complaint/", registry.c.contract, "/", registry.c.reference)
-    names = (
+    of_registry = func.concat(stream_of(""), registry.c.contract, "/", registry.c.reference)
+    query = (
         select(ledger.c.stream, registry.c.version)
         .outerjoin(registry, of_registry == ledger.c.stream)
         .where(ledger.c.seq == 1)
         .order_by(ledger.c.stream)
     )
-    for stream, version in (await connection.execute(names)).all():
-        rows = await connection.scalars(select(ledger.c.body).where(ledger.c.stream == stream).order_by(ledger.c.seq))
-        yield stream, version, entries_of(rows)
+    streams = (await connection.execute(query)).all()
+    for start in range(0, len(streams), AT_ONCE):
+        versions = dict(streams[start : start + AT_ONCE])
+        changes = Changes()
+        for stream, entries in (await _entries(connection, list(versions))).items():
+            kind, _, name = stream.partition("/")
+            if kind == "complaint":
+                version = versions[stream]
+                if version is None:
+                    raise UnregisteredError(f"Complaint {name} has a ledger but no registration; restore a backup.")
+                if version not in laws:
+                    laws[version] = (await contracts.load(connection, version)).parsed()
+                project_complaint(changes, name, version, reached(fold(entries), laws[version]), entries)
+            else:
+                project_message(changes, name, entries)
+        await connection.execution_options(schema_translate_map={None: ASIDE})
+        await changes.apply(connection)
+        await connection.execution_options(schema_translate_map=None)
+
+
+async def _entries(connection: AsyncConnection, streams: list[str]) -> dict[str, list[Entry]]:
+    """The entries of these streams, in order."""
+    found: dict[str, list[Entry]] = {stream: [] for stream in streams}
+    query = select(ledger.c.stream, ledger.c.body).where(ledger.c.stream.in_(streams)).order_by(ledger.c.seq)
+    for stream, body in await connection.execute(query):
+        found[stream].append(Entry.model_validate(body))
+    return found
 
 
 async def _compare(connection: AsyncConnection, live: Table, right: FromClause) -> AsyncIterator[Difference]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,12 +37,10 @@ OPENINGS: list[dict[str, Any]] = [
 
 
 class Told(Story):
-    """A story whose notices are also claimed, accepted and refused, in steps as they are recorded."""
+    """A story whose notices are also claimed, accepted and refused."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.steps: list[int] = []
-        """How many entries there were after each step."""
         self.claimed: dict[str, tuple[datetime, bool]] = {}
         """Notice to when its message was claimed, and whether the server took it."""
 
@@ -59,7 +57,6 @@ class Told(Story):
             self.claimed[notice.key] = now, bool(which % 3)
             outcome = Outcome(notice=notice.key, accepted=bool(which % 3), at=now, reason="said the server")
             self.note(deliver(self.case, self.law, outcome, now))
-        self.steps.append(len(self.entries))
 
 
 @settings(
@@ -87,9 +84,10 @@ async def test_random_histories_leave_no_difference(
         if together:
             await record(connection, vault, [batch(story, version) for story in stories])
         for story in stories:
-            if not together:
-                await _step_by_step(connection, vault, story, version)
-            await _delivered(connection, vault, story, steps)
+            if together:
+                await _delivered(connection, vault, story, story.claimed)
+            else:
+                await _entry_by_entry(connection, vault, story, version)
     assert await rebuild(engine, apply=False) == []
     async with transaction(engine) as connection:
         assert len((await connection.execute(select(complaints))).all()) == len(stories)
@@ -103,7 +101,6 @@ async def test_random_histories_leave_no_difference(
 def _lived(reference: str, opening: dict[str, Any], steps: Sequence[tuple[str, int, int, int, bool]]) -> Told:
     story = Told()
     story.open("2026-03-02 10:00", reference=reference, **opening)
-    story.steps.append(len(story.entries))
     now = at("2026-03-02 10:00")
     for name, which, minutes, before, _ in steps:
         now += timedelta(minutes=minutes)
@@ -111,24 +108,25 @@ def _lived(reference: str, opening: dict[str, Any], steps: Sequence[tuple[str, i
     return story
 
 
-async def _step_by_step(connection: Any, vault: Vault, story: Told, version: str) -> None:
-    """As a workflow records: each step on its own, and every other one twice."""
-    done = 0
-    for number, upto in enumerate(story.steps):
-        if part := story.entries[done:upto]:
-            for _ in range(1 + number % 2):
-                await record(connection, vault, [batch(story, version, part)])
-        done = upto
+async def _entry_by_entry(connection: Any, vault: Vault, story: Told, version: str) -> None:
+    """Each entry on its own, every other one twice, and each message before its complaint hears of it."""
+    for number, entry in enumerate(story.entries):
+        for _ in range(1 + number % 2):
+            await record(connection, vault, [batch(story, version, [entry])])
+        await _delivered(connection, vault, story, [notice.key for notice in entry.notices])
 
 
-async def _delivered(connection: Any, vault: Vault, story: Told, steps: Sequence[object]) -> None:
-    """A message each notice, accepted or refused."""
-    for key, (when, accepted) in story.claimed.items():
-        message = hashlib.sha256(key.encode()).hexdigest()
-        begun = said(1, "claimed", when, person="ann", channel="email", language="en", notices=[key])
-        ended = said(2, "accepted", when, reply="250 ok") if accepted else said(2, "undeliverable", when, reason="550")
-        await record_message(connection, vault, message, [begun], {1: f"Subject: {key}"})
-        await record_message(connection, vault, message, [ended])
+async def _delivered(connection: Any, vault: Vault, story: Told, keys: Iterable[str]) -> None:
+    """A message for each of these notices that was claimed; its server answered before or after the complaint says."""
+    for key in keys:
+        if key in story.claimed:
+            when, accepted = story.claimed[key]
+            answered = when + timedelta(seconds=len(key) % 3 - 1)
+            message = hashlib.sha256(key.encode()).hexdigest()
+            begun = said(1, "claimed", when, person="ann", channel="email", language="en", notices=[key])
+            took, refused = said(2, "accepted", answered, reply="250"), said(2, "undeliverable", answered, reason="550")
+            await record_message(connection, vault, message, [begun], {1: f"Subject: {key}"})
+            await record_message(connection, vault, message, [took if accepted else refused])
 
 
 DAMAGE = {
@@ -224,6 +222,22 @@ async def test_what_the_projections_say(engine: AsyncEngine, vault: Vault) -> No
     assert (rows["handover"].status, rows["handover"].end_reason) == ("ended", "withdrawn")
     assert (table["responsible"], table["missed"], table["missed_clauses"]) == ("ann", 1, ["E 2.1.1"])
     assert table["next_due_at"] is None
+
+
+async def test_a_rejection_reopens(engine: AsyncEngine, vault: Vault) -> None:
+    """A rejected result is no result: the outcome goes, the rejection is counted, and the stage falls back."""
+    story = Story().open("2026-03-02 10:00", kind="complaint", level="1")
+    for minute, command in enumerate(("findings", "propose", "resolve", "tell_result")):
+        story.tell(command, f"2026-03-02 10:0{minute + 1}", **BODIES[command][0])
+    version = await on_record(engine, vault, story)
+    async with transaction(engine) as connection:
+        resolved = (await connection.execute(select(complaints))).one()
+        rejecting = story.tell("reject", "2026-03-02 10:09")
+        await record(connection, vault, [batch(story, version, rejecting)])
+        reopened = (await connection.execute(select(complaints))).one()
+    assert (resolved.stage, resolved.outcome, resolved.rejections) == ("confirming", "upheld", 0)
+    assert (reopened.stage, reopened.outcome, reopened.rejections) == ("investigating", None, 1)
+    assert await rebuild(engine, apply=False) == []
 
 
 async def _a_sad_story(engine: AsyncEngine, vault: Vault) -> None:
