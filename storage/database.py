@@ -51,10 +51,16 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
     Raises PostgresUnreachableError and SchemaMissingError in place of the driver's many ways to say so.
     """
+    connected = False
     try:
         async with engine.begin() as connection:
+            connected = True
             yield connection
-    except (OSError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
+    except (TimeoutError, ConnectionError, PoolTimeoutError, asyncpg.PostgresError, DBAPIError) as error:
+        raise _clear(engine, error) from None
+    except (OSError, asyncpg.InterfaceError) as error:
+        if connected:  # the caller's own, such as a file that is not there
+            raise
         raise _clear(engine, error) from None
 
 

@@ -67,6 +67,31 @@ async def test_a_fault_of_ours_is_not_called_an_outage(engine: AsyncEngine) -> N
             await connection.execute(text("SELECT 1/0"))
 
 
+async def test_the_callers_errors_stay_what_they_are(engine: AsyncEngine) -> None:
+    """An error of the caller inside a transaction undoes it and is not called an outage."""
+
+    async def stumble() -> None:
+        async with transaction(engine) as connection:
+            await connection.execute(text("INSERT INTO people VALUES ('ann', 'Ann', 'a@example.com', 'en', 'UTC')"))
+            raise FileNotFoundError
+
+    with pytest.raises(FileNotFoundError):
+        await stumble()
+    async with transaction(engine) as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM people")) == 0
+
+
+async def test_a_statement_that_hangs_is_an_outage(postgres_url: str) -> None:
+    """A server that does not answer in time counts as away, and the connection is not used again in that state."""
+    engine = create_engine(postgres_url, connections=1, statement_seconds=0.2)
+    with pytest.raises(PostgresUnreachableError):
+        async with transaction(engine) as connection:
+            await connection.execute(text("SELECT pg_sleep(60)"))
+    async with transaction(engine) as connection:
+        assert await connection.scalar(text("SELECT 1")) == 1
+    await engine.dispose()
+
+
 async def test_statements_of_a_record(engine: AsyncEngine, vault: Vault) -> None:
     """A command with a text that meets a clock costs five statements, a bare one two; opening costs six at most."""
     story = Story().open("2026-03-02 10:00", level="2")
