@@ -153,7 +153,7 @@ def serve() -> None:
 
 
 def up(
-    data: Annotated[Path, typer.Option(envvar="OMBUD_DATA_DIR", help="The folder that holds everything.")] = Path("data"),
+    data: Annotated[Path, typer.Option(envvar="OMBUD_DATA_DIR", help="The folder of all data.")] = Path("data"),
 ) -> None:
     """Start the whole system on this machine, in the foreground: Temporal, Postgres, mail catcher, worker, pages."""
     from deploy.up import main

@@ -37,7 +37,7 @@ def import_(
     """Bring a table of complaints in. Safe to run again: what is in already is left alone."""
     from starter.errors import Invalid
     from starter.import_map import read_map
-    from starter.table import Rejects, Table
+    from starter.table import Rejects, opened
 
     mapping = read_map(map_file)
     if mapping.contract not in (None, contract):
@@ -45,7 +45,7 @@ def import_(
     rejected = rejects or Path(f"{file.name}.rejects.csv")
     if rejected.exists() and rejected.samefile(file):
         raise Invalid(f"--rejects {rejected} would overwrite what is to be imported.")
-    with Table(file, mapping.encoding, mapping.delimiter) as table:
+    with opened(file, mapping.encoding, mapping.delimiter) as table:
         if missing := mapping.columns() - set(table.header):
             raise Invalid(f"{file} has no column {', '.join(sorted(missing))}; it has {', '.join(table.header)}.")
         refused = Rejects(rejected, table.header)

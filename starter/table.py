@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
-from types import TracebackType
-from typing import IO, NamedTuple, Self
+from typing import IO, NamedTuple
 
 from starter.errors import Invalid
 from starter.import_map import Row
@@ -27,24 +27,31 @@ class Line(NamedTuple):
     """Why there is no row."""
 
 
+@contextmanager
+def opened(path: Path, encoding: str = "utf-8-sig", delimiter: str = ",") -> Iterator[Table]:
+    """The table in a file, open inside the block. Raises Invalid when there is no file or it has no usable header."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise Invalid(f"Cannot read {path}: {error.strerror}.") from None
+    with file:
+        yield Table(path, file, encoding, delimiter)
+
+
 class Table:
     """A CSV file being read. Iterate it for its lines; `read` of `size` bytes are behind it.
 
-    Opening raises Invalid when there is no file, no header, or a column of it twice. A file that breaks off raises
-    Invalid after its last whole line.
+    A file that breaks off raises Invalid after its last whole line.
     """
 
-    def __init__(self, path: Path, encoding: str = "utf-8-sig", delimiter: str = ",") -> None:
-        self.path = path
+    def __init__(self, path: Path, file: BufferedReader, encoding: str, delimiter: str) -> None:
         csv.field_size_limit(2**31 - 1)
-        try:
-            self._raw = path.open("rb")
-        except OSError as error:
-            raise Invalid(f"Cannot read {path}: {error.strerror}.") from None
+        self.path = path
         self.size = path.stat().st_size
-        zipped = self._raw.peek(2)[:2] == b"\x1f\x8b"
-        data = gzip.GzipFile(fileobj=self._raw) if zipped else self._raw
-        text = io.TextIOWrapper(data, encoding, errors="surrogateescape", newline="")
+        self._file = file
+        zipped = file.peek(2)[:2] == b"\x1f\x8b"
+        data = gzip.GzipFile(fileobj=file) if zipped else file
+        text = TextIOWrapper(data, encoding, errors="surrogateescape", newline="")
         self._lines = csv.reader(text, delimiter=delimiter, strict=True)
         self.header = self._next() or []
         if not any(self.header):
@@ -55,15 +62,7 @@ class Table:
     @property
     def read(self) -> int:
         """Bytes of the file read so far, compressed ones where it is compressed."""
-        return self._raw.tell()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._raw.close()
+        return self._file.tell()
 
     def __iter__(self) -> Iterator[Line]:
         while True:
