@@ -59,6 +59,7 @@ def open_complaint(start: OpenComplaint, law: InForce, recorded_at: datetime, no
     if start.remedy_sought:
         texts["remedy_sought"] = start.remedy_sought
     data: dict[str, Any] = {
+        "command": "open",
         "contract": start.contract,
         "reference": start.reference,
         "kind": start.kind,

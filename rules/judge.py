@@ -19,6 +19,9 @@ from rules.contract import Contract, Obligation, Step
 from rules.ledger import Entry, Notice
 from rules.values import SYSTEM
 
+PROMPT = timedelta(minutes=1)
+"""Registered within this of a rung, the rung is told as usual; longer after it, it counts as passed (invariant 11)."""
+
 TICK = timedelta(milliseconds=1)
 """A clock is missed once its due time has passed: at the due time itself an act is still in time (invariant 1)."""
 
@@ -201,7 +204,7 @@ def _rungs(
             data["passed"], roles = "over before it could be told", ()
         elif answered := _acknowledged(case, clock, promise.ladder, index):
             data["silenced_by"], roles = answered, ()
-        elif at <= clock.known_at:
+        elif at <= clock.known_at - PROMPT:
             data["passed"] = "before it was registered"
             roles = _told_once(clock, promise.ladder, index)
         yield _Moment(
@@ -217,7 +220,7 @@ def _rungs(
 
 def _told_once(clock: Clock, ladder: tuple[Step, ...], index: int) -> tuple[str, ...]:
     """Of the rungs passed before registration only the last tells, and tells every role of them (invariant 11)."""
-    passed = [i for i, rung in enumerate(clock.rungs) if rung.at <= clock.known_at]
+    passed = [i for i, rung in enumerate(clock.rungs) if rung.at <= clock.known_at - PROMPT]
     if index != passed[-1]:
         return ()
     return tuple(dict.fromkeys(role for i in passed for role in ladder[i].tell))

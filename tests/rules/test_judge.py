@@ -159,6 +159,15 @@ def test_rungs_before_registration_are_recorded_as_passed_and_told_once() -> Non
     assert not any(entry.notices for entry in rungs[:-1])
 
 
+def test_what_is_told_at_once_is_told_as_usual() -> None:
+    """Rule 23: registered seconds after receipt, the first step of a grave case is an alarm and not a thing passed."""
+    story = Story().open("2026-03-02 10:00:00", recorded="2026-03-02 10:00:20", level="3")
+    (alarm,) = [entry for entry in story.entries if entry.type == "rung_reached"]
+    assert alarm.data["rung"] == "0%"
+    assert "passed" not in alarm.data
+    assert alarm.notices[0].urgent
+
+
 def test_an_old_case_brought_in_for_the_record_tells_nobody() -> None:
     """A history import is silent, whatever was missed."""
     story = Story().open("2026-03-02 10:00", recorded="2026-06-02 10:00", history=True, kind="complaint")
