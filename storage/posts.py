@@ -46,6 +46,12 @@ async def person(connection: AsyncConnection, id_: str) -> Person | None:
     return Person.model_validate(row._asdict()) if row else None
 
 
+async def recipient(connection: AsyncConnection, message: str) -> str | None:
+    """Whom a message was written to; nothing for one that was never written."""
+    found: str | None = await connection.scalar(select(messages.c.person).where(messages.c.id == message))
+    return found
+
+
 async def unsent(connection: AsyncConnection, id_: str) -> str | None:
     """The oldest message claimed for a person and left behind by a crash or an outage."""
     found: str | None = await connection.scalar(

@@ -13,21 +13,13 @@ from activities.mailer import Mailer
 from storage import posts
 from storage.database import create_engine, transaction
 from storage.ledger import message_stream
-from tests.notices.conftest import PEOPLE, Desk
+from tests.support.desk import PEOPLE, Desk, missed
 from tests.support.smtp import DROP, NO_SUCH_USER, TRY_LATER
 from tests.support.story import Story, law
 
 
 class Crash(BaseException):
     """The process dies: nothing after it runs."""
-
-
-def missed(reference: str = "R-1", until: str = "2026-03-02 10:20") -> Story:
-    """A first response missed at 10:15: the owner was warned twice, the team lead once, then the manager was told."""
-    story = Story()
-    story.open("2026-03-02 10:00", reference=reference)
-    story.live(until)
-    return story
 
 
 def proposed(reference: str = "R-1") -> Story:

@@ -1,6 +1,5 @@
-"""What a mail says and how it is built: words in both languages, and nothing in them that becomes a header or markup."""
+"""What a mail says and how it is built: words in both languages, nothing of which becomes a header or markup."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -196,7 +195,7 @@ def test_no_value_becomes_markup_or_template(value: str) -> None:
 
 
 @pytest.fixture
-def broken(tmp_path: Path) -> Iterator[Renderer]:
+def broken(tmp_path: Path) -> Renderer:
     """Templates as somebody left them: one asks for what is not there."""
     for source in FOLDER.rglob("*.*"):
         if source.suffix in (".txt", ".html", ".j2"):
@@ -204,11 +203,11 @@ def broken(tmp_path: Path) -> Iterator[Renderer]:
             target.parent.mkdir(exist_ok=True)
             target.write_text(source.read_text())
     (tmp_path / "mail.html").write_text("{{ letter.nothing_of_the_kind }}")
-    yield Renderer(tmp_path)
+    return Renderer(tmp_path)
 
 
 def test_a_broken_template_still_says_the_facts(broken: Renderer) -> None:
-    """With a broken template the notice leaves in plain words: clause, case, due time and link; the error stands beside."""
+    """With a broken template the notice leaves in plain words: clause, case, due, link; the error stands beside."""
     words = broken.mail(letter())
     assert "nothing_of_the_kind" in words.problem
     for fact in ("E 2.1.1", "small/R-1", "2026-03-02T10:15:00+08:00", "https://ombud.example.com/a/token"):

@@ -1,0 +1,102 @@
+"""The page server on a running Ombud: real workflows, real Postgres, and the links of real mails."""
+
+import re
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import httpx
+import pytest
+from temporalio.service import RPCError
+from temporalio.testing import WorkflowEnvironment
+
+from settings import Settings
+from starter.client import Ombud
+from starter.serve import application
+from tests.support.smtp import SmtpSink
+from tests.support.system import System, running
+from tests.support.wait import eventually
+
+BASE = "https://ombud.example.com"
+
+
+@dataclass
+class Site:
+    """A visitor's browser, and the system behind the pages."""
+
+    browser: httpx.AsyncClient
+    system: System
+    sink: SmtpSink
+
+    async def grave(self, reference: str, minutes_ago: int = 0, **fields: Any) -> None:
+        """A grave complaint: its managers are told at once."""
+        received = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+        await self.system.open(
+            "maintenance-service", reference, kind="complaint", level="3", received_at=received, **fields
+        )
+
+    async def mail_to(self, address: str, *references: str) -> EmailMessage:
+        """The mail to this address that speaks of all these cases, once it has come and is on record."""
+
+        def come() -> EmailMessage | None:
+            for mail in self.sink.messages:
+                if mail.recipients == (address,) and all(r in text(mail.message) for r in references):
+                    return mail.message
+            return None
+
+        mail: EmailMessage = await eventually(come)
+        id_ = str(mail["Message-ID"])[1:].partition("@")[0]
+        await eventually(
+            lambda: self.system.rows("SELECT 1 FROM messages WHERE id = :id AND state = 'accepted'", id=id_)
+        )
+        return mail
+
+    async def answers(self) -> list[dict[str, Any]]:
+        """Every acknowledgement on record."""
+        found = await self.system.rows("SELECT body FROM ledger WHERE type = 'acknowledged' ORDER BY stream, seq")
+        return [row["body"] for row in found]
+
+
+def text(mail: EmailMessage) -> str:
+    """The plain part of a mail."""
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def link(mail: EmailMessage) -> str:
+    """The path of the link to the acknowledge page."""
+    found = re.search(re.escape(BASE) + r"(/a/\S+)", text(mail))
+    assert found is not None
+    return found[1]
+
+
+@pytest.fixture
+async def site(temporal_env: WorkflowEnvironment, settings: Settings, smtp_sink: SmtpSink) -> AsyncIterator[Site]:
+    """A site of this test's own, with a public address."""
+    own = settings.model_copy(update={"task_queue": f"ombud-{uuid.uuid4().hex[:12]}", "base_url": BASE})
+    async with running(temporal_env.client, own) as system:
+        app = application(
+            system.engine, Ombud(system.client, system.engine, task_queue=own.task_queue, patience=5), own
+        )
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE) as browser:
+            yield Site(browser, system, smtp_sink)
+        await _end(system)
+
+
+async def _end(system: System) -> None:
+    """End what runs: a Post is known by its person alone, so one left over would keep mail from the next test."""
+    query = f"TaskQueue = '{system.settings.task_queue}' AND ExecutionStatus = 'Running'"
+
+    async def nothing_runs() -> bool:
+        found = [run async for run in system.client.list_workflows(query)]
+        for run in found:
+            with suppress(RPCError):  # it ended by itself
+                await system.client.get_workflow_handle(run.id).terminate()
+        return not found
+
+    await eventually(nothing_runs)
