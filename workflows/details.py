@@ -43,16 +43,18 @@ def markdown(law: InForce, case: Complaint, cancelled: bool) -> str:
         return law.contract.words(WORDS[key])
 
     def local(at: datetime) -> str:
-        return law.calendar.local(at).strftime("%Y-%m-%d %H:%M:%S %Z")
+        return law.calendar.local(at).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
 
     lines = [f"**{reached(case, law.contract)}** · {case.id}", ""]
     if cancelled:
         lines += [f"> {words('cancel')}", ""]
-    head = words("head").split(" · ")
-    lines += ["| " + " | ".join(head) + " |", "|---|---|---|---|"]
-    for clock in case.clocks:
+    clause, promised, due, state = words("head").split(" · ")
+    lines += [f"| {clause} | {promised} | {due} ({law.contract.calendar.zone}) | {state} |", "|---|---|---|---|"]
+    for clock in sorted(case.clocks, key=lambda clock: clock.due_at):
         promise = law.contract.obligations[clock.obligation]
-        state = words("refuted" if clock.refuted_at else clock.status)
-        due = local(clock.due_at) + (f" ({words('provisional')})" if clock.provisional else "")
-        lines.append(f"| {promise.clause} | {law.contract.words(promise.title)} #{clock.n} | {due} | {state} |")
+        name = law.contract.words(promise.title) + (f" #{clock.n}" if clock.n > 1 else "")
+        until = local(clock.due_at) + (f" ({words('provisional')})" if clock.provisional else "")
+        said = words("refuted" if clock.refuted_at else clock.status)
+        cells = (promise.clause, name, until, said)
+        lines.append("| " + " | ".join(cell.replace(" ", "\u00a0") for cell in cells) + " |")
     return "\n".join(lines)
