@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from temporalio.client import WorkflowExecutionStatus
 
 from rules.history import relive
 from rules.ledger import Refused
@@ -92,7 +93,7 @@ async def test_rows_go_in_once_and_bad_ones_are_named(cli: Cli, system: System, 
     assert await system.rows("SELECT 1 FROM notices") == []
     assert (await cli("rebuild")).out.startswith("No difference")
     handle = system.client.get_workflow_handle(f"complaint/consumer-finance/{prefix}-3")
-    assert (await handle.describe()).status is not None
+    assert (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
 
 
 async def test_without_history_every_row_begins_to_run(cli: Cli, system: System, tmp_path: Path) -> None:
@@ -101,7 +102,8 @@ async def test_without_history_every_row_begins_to_run(cli: Cli, system: System,
     file = write(tmp_path / "new.csv.gz", {"complaint_id": reference})
     ended = await cli("import", str(file), "--contract", "consumer-finance", "--map", str(MAP))
     assert (ended.code, counted(ended.out)) == (0, [0, 1, 0, 0])
-    assert await system.client.get_workflow_handle(f"complaint/consumer-finance/{reference}").describe()
+    described = await system.client.get_workflow_handle(f"complaint/consumer-finance/{reference}").describe()
+    assert described.status == WorkflowExecutionStatus.RUNNING
 
 
 async def test_what_cannot_begin_is_said_at_once(cli: Cli, tmp_path: Path) -> None:
