@@ -30,8 +30,9 @@ format: install ## rewrite what formatter and linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install ## working time against what people use instead
-	$(BIN)/python -m bench
+bench: install ## working time against what people use instead; what a complaint costs
+	$(BIN)/python -m bench.calendar
+	$(BIN)/python -m bench.costs
 
 lock: install ## newest allowed version of everything, with hashes, into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group bench --universal --python-version 3.11 \

