@@ -1,6 +1,6 @@
 """The command `ombud`. Every subcommand imports what it needs when it runs, so that help comes at once.
 
-Ends with 0 done, 1 refused, invalid or problems found, 2 wrong usage, 3 Temporal or Postgres out of reach.
+Ends with 0 done, 1 refused, invalid or problems found, 2 wrong usage or settings, 3 Temporal or Postgres out of reach.
 """
 
 from __future__ import annotations

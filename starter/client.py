@@ -89,7 +89,7 @@ class Ombud:
     @classmethod
     @asynccontextmanager
     async def connect(cls, settings: Settings | None = None) -> AsyncIterator[Ombud]:
-        """A client on the settings in force. Raises Unreachable when Temporal does not answer or settings are missing.
+        """A client on the settings in force. Raises Misconfigured, and Unreachable when Temporal does not answer.
 
         Postgres is not asked before something is read.
         """
@@ -122,7 +122,7 @@ class Ombud:
                     # A start that failed for a reason may be sent again, corrected. The register sees to the rest.
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                     search_attributes=search_attributes.at_start(start),
-                    static_summary=" · ".join(filter(None, (start.kind, start.category, start.level))),
+                    static_summary=" · ".join(filter(None, (start.kind, start.category, start.level and f"level {start.level}"))),
                 )
             except WorkflowAlreadyStartedError:
                 return await self._already(start, self.temporal.get_workflow_handle(workflow_id))

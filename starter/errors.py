@@ -9,7 +9,7 @@ class OmbudError(Exception):
     """It was not done. Without a message of its own an error says what its docstring says."""
 
     exit_code: ClassVar[int] = 1
-    """What the command line ends with: 1 refused or invalid, 3 nothing that could answer was reached."""
+    """What the command line ends with: 1 refused or invalid, 2 wrongly set up, 3 nothing that could answer."""
 
     def __str__(self) -> str:
         return super().__str__() or " ".join((type(self).__doc__ or "").split())
@@ -39,6 +39,12 @@ class NoWorker(OmbudError):
     """No worker took the command in time; start one, or send it in a way that waits for a worker."""
 
     exit_code = 3
+
+
+class Misconfigured(OmbudError):
+    """A setting is missing or wrong; set it in the environment or in .env."""
+
+    exit_code = 2
 
 
 class Unreachable(OmbudError):

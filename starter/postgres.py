@@ -8,16 +8,16 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from settings import Settings, SettingsError, load_settings
-from starter.errors import Unreachable
+from starter.errors import Misconfigured, Unreachable
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine
 
 
 def settings_in_force() -> Settings:
-    """The settings. Raises Unreachable when any is missing or wrong: nothing can be reached without them."""
+    """The settings. Raises Misconfigured when any is missing or wrong."""
     try:
         return load_settings()
     except SettingsError as error:
-        raise Unreachable(str(error)) from None
+        raise Misconfigured(str(error)) from None
 
 
 @asynccontextmanager

@@ -142,10 +142,10 @@ def test_postgres_out_of_reach_ends_with_3(
     assert "secret" not in ended.err
 
 
-async def test_without_settings_the_process_ends_with_3(tmp_path: Path) -> None:
+async def test_without_settings_the_process_ends_with_2(tmp_path: Path) -> None:
     """No settings at all: each is named, with where to set it."""
     bare = await command_line({"PYTHONPATH": str(ROOT)}, tmp_path)("list")
-    assert bare.code == 3
+    assert bare.code == 2
     assert "OMBUD_DATABASE_URL is not set" in bare.err
 
 
