@@ -9,6 +9,9 @@ from rules.contract import Words
 from rules.judge import InForce, Wake
 from rules.stage import reached
 
+NARROW = "\u00a0"
+"""A space that does not break, since the columns of the Web UI are narrow and stand close."""
+
 WORDS: dict[str, Words] = {
     "due": {"en": "due", "zh-CN": "到期"},
     "silence": {"en": "closes unless the customer objects", "zh-CN": "客户无异议则结案"},
@@ -53,8 +56,8 @@ def markdown(law: InForce, case: Complaint, cancelled: bool) -> str:
     for clock in sorted(case.clocks, key=lambda clock: clock.due_at):
         promise = law.contract.obligations[clock.obligation]
         name = law.contract.words(promise.title) + (f" #{clock.n}" if clock.n > 1 else "")
-        until = local(clock.due_at) + (f" ({words('provisional')})" if clock.provisional else "")
+        until = local(clock.due_at).replace(" ", NARROW)
+        until += f" ({words('provisional')})" if clock.provisional else ""
         said = words("refuted" if clock.refuted_at else clock.status)
-        cells = (promise.clause, name, until, said)
-        lines.append("| " + " | ".join(cell.replace(" ", "\u00a0") for cell in cells) + " |")
+        lines.append(f"| {promise.clause.replace(' ', NARROW)}{NARROW} | {name} | {until}{NARROW} | {said} |")
     return "\n".join(lines)
