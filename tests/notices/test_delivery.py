@@ -4,15 +4,17 @@ import asyncio
 import hashlib
 from datetime import timedelta
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.mailer import Mailer
-from storage import posts
+from storage import contracts, posts
 from storage.database import create_engine, transaction
 from storage.ledger import message_stream
+from templates.rendering import Renderer
 from tests.support.desk import PEOPLE, Desk, missed
 from tests.support.smtp import DROP, NO_SUCH_USER, TRY_LATER
 from tests.support.story import Story, law
@@ -322,6 +324,32 @@ async def test_words_of_the_customer_stay_out_unless_the_contract_lets_them_in(d
     assert "It does not work." in body(mail)
     assert "<script>" not in body(mail, "html")
     assert "&lt;script&gt;" in body(mail, "html")
+
+
+async def test_a_broken_template_holds_no_notice_back(desk: Desk, tmp_path: Path) -> None:
+    """With broken templates the notice leaves in plain words, and the error stands with its message."""
+    (tmp_path / "subject.txt").write_text("{{ oops")
+    await desk.record(missed())
+    office = desk.office_of(Mailer(desk.settings), renderer=Renderer(tmp_path))
+    assert (await desk.deliver("cy", office)).sent == 1
+    assert "First response" in body(desk.sink.messages[0].message)
+    (row,) = await desk.rows("SELECT * FROM messages")
+    assert row["state"] == "accepted"
+    assert "TemplateSyntaxError" in row["last_error"]
+
+
+async def test_a_contract_nobody_can_read_holds_no_notice_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notice whose contract version cannot be read leaves with what is known, and the others with it."""
+    await desk.record(missed("R-1"), missed("R-2"))
+
+    def unreadable(_: object) -> None:
+        raise ValueError("of another time")
+
+    monkeypatch.setattr(contracts.Version, "parsed", unreadable)
+    assert (await desk.deliver("cy")).sent == 1
+    said = body(desk.sink.messages[0].message)
+    assert "R-1" in said
+    assert "R-2" in said
 
 
 async def test_an_outage_of_postgres_is_one_clear_error(desk: Desk) -> None:
