@@ -28,8 +28,8 @@ with workflow.unsafe.imports_passed_through():
     )
     from rules.commands import COMMANDS, Command, OpenComplaint
     from rules.complaint import Complaint as Case
-    from rules.complaint import fold
     from rules.decide import Decision, cancel, decide, deliver, open_complaint, refuse, tick
+    from rules.divergence import go_on
     from rules.judge import InForce, Wake, next_wake
     from rules.law import law_of
     from rules.ledger import Refused, digest, explain_invalid
@@ -190,10 +190,11 @@ class Complaint(Updates):
                 self.apply(deliver(self.case, self.law, nobody, workflow.now()))
 
     async def reload(self) -> None:
-        """After a reset other entries may stand in the ledger than this run decided: they are the truth."""
+        """After a reset other entries may stand in the ledger than this run decided: the ledger is the truth."""
         ledger = await durable(LOAD, Stream(complaint=self.case.id), Ledger, "load the ledger")
+        decision = go_on(list(ledger.entries), self.outbox.entries, self.outbox.texts, self.law, workflow.now())
         self.outbox.clear()
-        self.apply(tick(fold(list(ledger.entries)), self.law, workflow.now()))
+        self.apply(decision)
 
     def ready(self) -> bool:
         """Whether a command can be judged, or never will be."""

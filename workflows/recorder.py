@@ -64,16 +64,18 @@ class Outbox:
         self.texts |= texts
 
     def clear(self) -> None:
-        """Forget what was decided: the ledger holds something else."""
+        """Forget what was decided, once it was decided again."""
         self.entries.clear()
         self.texts.clear()
 
     async def record(self, stage: Stage) -> Recorded:
-        """Record the oldest entries; on return they stand in Postgres, or the ledger holds others in their place."""
+        """Record the oldest entries. Where the ledger holds others in their place, they stay here."""
         entries = tuple(self.entries[:MOST])
         texts = {entry.seq: self.texts[entry.seq] for entry in entries if entry.seq in self.texts}
         batch = Batch(complaint=self.complaint, version=self.version, stage=stage, entries=entries, texts=texts)
         recorded = await durable(RECORD, batch, Recorded, f"record {entries[0].seq}–{entries[-1].seq}")
+        if recorded.diverged:
+            return recorded
         del self.entries[: len(entries)]
         for entry in entries:
             self.texts.pop(entry.seq, None)

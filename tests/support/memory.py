@@ -37,6 +37,7 @@ class Memory:
         self.nobody: set[str] = set()
         """Roles behind which nobody stands."""
         self.calls = 0
+        self.loads = 0
 
     @property
     def activities(self) -> list[Callable[..., Any]]:
@@ -82,4 +83,5 @@ class Memory:
     @activity.defn(name=LOAD)
     async def load(self, stream: Stream) -> Ledger:
         self._reach()
+        self.loads += 1
         return Ledger(entries=tuple(self.ledger.get(stream.complaint, ())))

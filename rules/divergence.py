@@ -1,0 +1,69 @@
+"""Going on from a ledger that holds something else than a run decided, as after a reset of its workflow."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from rules.complaint import evolve, fold
+from rules.decide import Decision, refuse
+from rules.judge import InForce, settle
+from rules.ledger import Entry
+
+JUDGED = {
+    "clock_started",
+    "clock_met",
+    "clock_unmet",
+    "clock_missed",
+    "clock_done",
+    "clock_ended",
+    "miss_refuted",
+    "rung_reached",
+}
+"""What the judge derives again by itself."""
+
+
+def go_on(
+    stored: list[Entry], pending: list[Entry], texts: dict[int, dict[str, str]], law: InForce, now: datetime
+) -> Decision:
+    """The complaint as its ledger has it, with the facts that were taken and are not in it yet.
+
+    Facts that the ledger holds already, under their key or word for word, are not taken twice. A fact that comes after
+    the ledger's closing is put on record as refused.
+    """
+    case = fold(stored)
+    there = Counter(_said(entry) for entry in stored)
+    entries: list[Entry] = []
+    kept: dict[int, dict[str, str]] = {}
+    for fact in pending:
+        if fact.type in JUDGED or fact.type == "opened" or fact.data.get("reason") == "silence":
+            continue
+        if there[_said(fact)]:
+            there[_said(fact)] -= 1
+        elif case.closed:
+            refused = refuse(case, str(fact.data.get("command", fact.type)), "The complaint was closed already.", now)
+            case = refused.case
+            entries += refused.entries
+        elif fact.key is None or fact.key not in case.keys:
+            moved = _moved(fact, case.seq + 1)
+            case = evolve(case, moved)
+            entries.append(moved)
+            if fact.seq in texts:
+                kept[moved.seq] = texts[fact.seq]
+    case, judged = settle(case, law, now)
+    return Decision(case, entries + judged, kept)
+
+
+def _said(entry: Entry) -> tuple[Any, ...]:
+    """What tells two facts apart, whenever they were recorded."""
+    return entry.type, entry.key, json.dumps(entry.data, sort_keys=True), entry.content, entry.by
+
+
+def _moved(fact: Entry, seq: int) -> Entry:
+    """The fact at another place of the ledger; the notices it plans are keyed by that place."""
+    notices = tuple(
+        notice.model_copy(update={"key": notice.key.replace(f"#{fact.seq}/", f"#{seq}/")}) for notice in fact.notices
+    )
+    return fact.model_copy(update={"seq": seq, "notices": notices})
