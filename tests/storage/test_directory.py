@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from storage import directory
 from storage.content import Vault
 from storage.database import transaction
-from storage.recording import addressees
+from storage.recording import addressees, record_message
 from storage.tables import people
-from tests.support.recorded import PEOPLE, on_record, peopled
+from tests.support.recorded import PEOPLE, at_noon, on_record, peopled, said
 from tests.support.story import Story
 
 BAD = {
@@ -90,4 +90,7 @@ async def test_people_are_not_pinned(engine: AsyncEngine, vault: Vault) -> None:
         assert (told[owner], told[director]) == ("ann", None)
         text = "people: {dee: {name: Dee, email: d@x, language: en, zone: UTC}}\nroles: {'*': {handler.owner: [dee]}}"
         await directory.replace(connection, directory.read_directory(text, "new.yaml"))
-        assert (await addressees(connection, [owner])) == {owner: "dee"}
+        assert await addressees(connection, [owner]) == {owner: "dee"}
+        begun = said(1, "claimed", at_noon(2), person="dee", channel="email", language="en", notices=[owner])
+        await record_message(connection, vault, "m1", [begun])
+        assert await addressees(connection, [owner]) == {}

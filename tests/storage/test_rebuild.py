@@ -26,7 +26,7 @@ from storage.tables import PROJECTIONS, clocks, complaints, messages, notices
 from tests.rules.test_stories_random import BODIES, STEPS
 from tests.support.postgres import Databases
 from tests.support.recorded import at_noon, batch, claim, on_record, published, said
-from tests.support.story import Story, at
+from tests.support.story import Story, at, law
 
 OPENINGS: list[dict[str, Any]] = [
     {},
@@ -228,18 +228,20 @@ async def test_what_the_projections_say(engine: AsyncEngine, vault: Vault) -> No
 
 
 async def test_a_rejection_reopens(engine: AsyncEngine, vault: Vault) -> None:
-    """A rejected result is no result: the outcome goes, the rejection is counted, and the stage falls back."""
-    story = Story().open("2026-03-02 10:00", kind="complaint", level="1")
-    for minute, command in enumerate(("findings", "propose", "resolve", "tell_result")):
-        story.tell(command, f"2026-03-02 10:0{minute + 1}", **BODIES[command][0])
+    """A rejected result is no result: the outcome goes, each rejection is counted, and the stage falls back."""
+    story = Story(law(confirmation={"silence": "7 working days", "reopenings": 2}))
+    story.open("2026-03-02 10:00", kind="complaint", level="1")
     version = await on_record(engine, vault, story)
+    seen = []
     async with transaction(engine) as connection:
-        resolved = (await connection.execute(select(complaints))).one()
-        rejecting = story.tell("reject", "2026-03-02 10:09")
-        await record(connection, vault, [batch(story, version, rejecting)])
-        reopened = (await connection.execute(select(complaints))).one()
-    assert (resolved.stage, resolved.outcome, resolved.rejections) == ("confirming", "upheld", 0)
-    assert (reopened.stage, reopened.outcome, reopened.rejections) == ("investigating", None, 1)
+        for again in range(2):
+            for minute, command in enumerate(("findings", "propose", "resolve", "tell_result", "reject")):
+                told = story.tell(command, f"2026-03-02 10:{again}{minute}", **BODIES[command][0])
+                await record(connection, vault, [batch(story, version, told)])
+                row = (await connection.execute(select(complaints))).one()
+                seen.append((row.stage, row.outcome, row.rejections))
+    assert seen[3:5] == [("confirming", "upheld", 0), ("investigating", None, 1)]
+    assert seen[8:] == [("confirming", "upheld", 1), ("investigating", None, 2)]
     assert await rebuild(engine, apply=False) == []
 
 

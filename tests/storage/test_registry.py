@@ -93,8 +93,9 @@ async def test_a_rejected_start_frees_its_reference(engine: AsyncEngine) -> None
 async def test_a_rejection_takes_nothing_from_others(engine: AsyncEngine, vault: Vault) -> None:
     """A reject neither frees a complaint whose ledger has begun, nor what another run registered."""
     await on_record(engine, vault, Story().open("2026-03-02 10:00"))
-    for run in ("run-1", "run-2"):
-        async with transaction(engine) as connection:
-            late = registry.Reject("complaint/small/R-1", run, "no", at_noon(2), "small", "R-1")
+    await standing(engine, claim("R-2"))
+    async with transaction(engine) as connection:
+        for reference, run in (("R-1", "run-1"), ("R-1", "run-2"), ("R-2", "run-2")):
+            late = registry.Reject(f"complaint/small/{reference}", run, "no", at_noon(2), "small", reference)
             await registry.reject(connection, late)
-            assert (await connection.scalars(select(registered.c.first_run))).all() == ["run-1"]
+        assert (await connection.scalars(select(registered.c.first_run))).all() == ["run-1", "run-1"]
