@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
+import socket
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -67,37 +69,54 @@ def application(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> FastAP
     return app
 
 
+class PortError(Exception):
+    """The port cannot be listened on; the message says which, and how to choose another."""
+
+
+class Server(uvicorn.Server):
+    """Ends on SIGTERM and Ctrl-C as something that was asked to, where uvicorn would end as something killed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Finish what is being answered, then stop."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; the exit code."""
     try:
-        return asyncio.run(_serve(load_settings()))
+        asyncio.run(_serve(load_settings()))
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    except TemporalUnreachableError as error:
+    except (PortError, TemporalUnreachableError) as error:
         print(error, file=sys.stderr)
         return 3
+    return 0
 
 
-async def _serve(settings: Settings) -> int:
+async def _serve(settings: Settings) -> None:
     client = await connect_temporal()
     engine = create_engine(settings.database_url)
+    ombud = Ombud(client, engine, task_queue=settings.task_queue)
+    # No access log: the address of a page is a secret of its recipient.
+    config = uvicorn.Config(
+        application(engine, ombud, settings), access_log=False, server_header=False, log_level="warning"
+    )
     try:
-        ombud = Ombud(client, engine, task_queue=settings.task_queue)
-        server = uvicorn.Server(_config(application(engine, ombud, settings), settings))
-        await server.serve()
+        with _listening(settings) as listener:
+            await Server(config).serve(sockets=[listener])
     finally:
         await engine.dispose()
-    return 0 if server.started else 1
 
 
-def _config(app: Any, settings: Settings) -> uvicorn.Config:
-    """No access log: the address of a page is a secret of its recipient."""
-    return uvicorn.Config(
-        app,
-        host=settings.http_host,
-        port=settings.http_port,
-        access_log=False,
-        server_header=False,
-        log_level="warning",
-    )
+def _listening(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server((settings.http_host, settings.http_port))
+    except (OSError, OverflowError) as error:
+        raise PortError(
+            f"Port {settings.http_port} of {settings.http_host} cannot be listened on: {error}\n"
+            "End what holds it, or choose another: OMBUD_HTTP_PORT, OMBUD_HTTP_HOST."
+        ) from error
