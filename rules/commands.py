@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from rules.contract import Kind, Stage
-from rules.values import Actor, Code, Evidences, Instant, Level, Name, Reference, Text, Value
+from rules.values import Actor, Code, Currency, Evidences, Level, Name, Reference, Stated, Text, Value
 
 Via = Literal["ui", "cli", "http", "client", "signal", "import", "page"]
 """The way something reached Ombud."""
@@ -43,7 +43,7 @@ class Command(Value):
     """Who tells us, when not the doer."""
     on_behalf_of: Actor | None = None
     via: Via | None = None
-    occurred_at: Instant | None = None
+    occurred_at: Stated | None = None
     """When it happened; the moment it reaches us when left out (invariant 1)."""
     evidence: Evidences = ()
     internal: bool = False
@@ -138,7 +138,7 @@ class Measure(Value):
 
     type: Literal["improvement", "refund", "compensation", "replacement", "repair", "apology", "other"]
     amount: Annotated[Decimal, Field(ge=0)] | None = None
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
+    currency: Currency | None = None
 
 
 class Propose(Command):
@@ -146,7 +146,7 @@ class Propose(Command):
 
     name, event, needs = "propose", "proposed", ("investigating",)
     text: Content
-    measures: tuple[Measure, ...] = ()
+    measures: Annotated[tuple[Measure, ...], Field(max_length=100)] = ()
 
 
 class TellResult(Command):
@@ -225,7 +225,7 @@ class Reclassify(Command):
     category: Code | None = None
     level: Level | None = None
     reason: Literal["first_assessment", "new_facts", "misjudged"]
-    known_at: Instant | None = None
+    known_at: Stated | None = None
     """When the new facts became known; `occurred_at` when left out."""
     approved_by: Actor | None = None
     text: Content
@@ -267,10 +267,10 @@ class Acknowledge(Command):
 
     name, event = "acknowledge", "acknowledged"
     who = ("handler", "principal", "third_party")
-    notices: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
+    notices: Annotated[tuple[Annotated[str, Field(max_length=1000)], ...], Field(max_length=1000)] = ()
     """Keys of the notices; every open notice to the role when left out."""
     follow: Literal["taken_over", "passed", "noted"] = "noted"
-    until: Instant | None = None
+    until: Stated | None = None
     """Taken over until then; after it the ladder goes on."""
     to: Name | None = None
     """The role it is passed to."""
@@ -317,7 +317,7 @@ class Complainant(Value):
     id: Name | None = None
     grade: Code | None = None
     language: Literal["en", "zh-CN"] | None = None
-    needs: tuple[Code, ...] = ()
+    needs: Annotated[tuple[Code, ...], Field(max_length=100)] = ()
     """Flags such as `older` or `hardship`."""
 
 
@@ -330,9 +330,9 @@ class OpenComplaint(Value):
     category: Code | None = None
     level: Level | None = None
     channel: Code
-    raised_at: Instant | None = None
+    raised_at: Stated | None = None
     """When the customer first spoke, perhaps to somebody else (rule 43)."""
-    received_at: Instant
+    received_at: Stated
     """When the handler got it: day 0 of its clocks."""
     received_how: Literal["stamped", "declared"] = "declared"
     content: Text

@@ -6,9 +6,13 @@ import hashlib
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from rules.commands import Via
-from rules.values import Actor, Evidences, Instant, Name, Value
+from rules.values import FORMS, Actor, Evidences, Instant, Name, Value
+
+MOST_PROBLEMS = 20
+"""As many mistakes of one input are named; whoever sent more has sent something else."""
 
 
 class Notice(Value):
@@ -69,19 +73,43 @@ def digest(value: Value) -> str:
 
 def explain_invalid(what: str, error: ValidationError) -> str:
     """What is wrong with an input, field by field, in words its sender understands."""
+    problems = error.errors(include_url=False, include_input=False)
     lines = []
-    for problem in error.errors(include_url=False, include_input=False):
-        where = ".".join(str(part) for part in problem["loc"]) or "input"
-        match problem["type"]:
-            case "extra_forbidden":
-                said = "unknown field; remove it or correct its name"
-            case "missing":
-                said = "is missing"
-            case "timezone_aware":
-                said = "has no offset: write a time such as 2026-11-20T17:50:00+08:00"
-            case "datetime_parsing" | "datetime_from_date_parsing" | "datetime_type" | "datetime_object_invalid":
-                said = "is no time: write one such as 2026-11-20T17:50:00+08:00"
-            case _:
-                said = problem["msg"].removeprefix("Value error, ").replace("Input should", "must")
-        lines.append(f"{where}: {said}")
+    for problem in problems[:MOST_PROBLEMS]:
+        where = ".".join(str(part)[:100] for part in problem["loc"]) or "input"
+        lines.append(f"{where}: {_said(problem)}")
+    if more := len(problems) - len(lines):
+        lines.append(f"and {more:,} more")
     return f"{what} is not valid. " + "; ".join(lines)
+
+
+_NO_TIME = "is no time: write one such as 2026-11-20T17:50:00+08:00"
+_NO_OBJECT = "must be a JSON object"
+_SAID = {
+    "extra_forbidden": "unknown field; remove it or correct its name",
+    "missing": "is missing",
+    "timezone_aware": "has no offset: write a time such as 2026-11-20T17:50:00+08:00",
+    "datetime_parsing": _NO_TIME,
+    "datetime_from_date_parsing": _NO_TIME,
+    "datetime_type": _NO_TIME,
+    "datetime_object_invalid": _NO_TIME,
+    "model_type": _NO_OBJECT,
+    "dict_type": _NO_OBJECT,
+    "tuple_type": "must be a list",
+    "string_too_short": "is empty",
+    "string_unicode": "is not text: it holds half a character (a lone surrogate)",
+}
+
+
+def _said(problem: ErrorDetails) -> str:
+    match problem["type"]:
+        case kind if kind in _SAID:
+            return _SAID[kind]
+        case "string_pattern_mismatch":
+            return FORMS.get(problem["ctx"]["pattern"], problem["msg"])
+        case "string_too_long":
+            return f"is longer than {problem['ctx']['max_length']:,} characters"
+        case "too_long":
+            return f"has more than {problem['ctx']['max_length']:,} entries"
+        case _:
+            return problem["msg"].removeprefix("Value error, ").replace("Input should", "must")

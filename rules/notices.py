@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rules.values import Instant, Value
+from rules.values import Stated, Value
 
 
 class Outcome(Value):
@@ -10,6 +10,6 @@ class Outcome(Value):
 
     notice: str
     accepted: bool
-    at: Instant
+    at: Stated
     reason: str = ""
     """The server's reply, or why nobody can be told. Never text of the complaint."""

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 LIMIT_TEXT = 200_000
 """Longest text taken in, in characters; the longest real complaint seen has 21,928."""
@@ -16,32 +26,62 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+_NUMBER = re.compile(r"\s*[-+]?[\d_.]+([eE][-+]?\d+)?\s*")
+
+
 def _not_a_number(value: Any) -> Any:
-    """Pydantic would read a bare number as seconds since 1970; a person would mean something else."""
-    if isinstance(value, (int, float)):
-        raise ValueError("give a time as RFC 3339 with its offset, such as 2026-11-20T17:50:00+08:00")  # noqa: TRY004 pydantic takes a ValueError
+    """Pydantic would read a bare number as seconds since 1970, `20261120` too; a person would mean something else."""
+    if isinstance(value, (int, float)) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+        raise ValueError("give a time as RFC 3339 with its offset, such as 2026-11-20T17:50:00+08:00")
     return value
 
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_not_a_number)]
 """A moment with its UTC offset (RFC 3339)."""
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,99}$")]
+
+def _imaginable(value: datetime) -> datetime:
+    """A year far off is a slip, and at the ends of the calendar nothing can be counted or stored any more."""
+    if not 1900 <= value.year <= 2199:
+        raise ValueError("lies outside the years 1900 to 2199; look for a mistyped year")
+    return value
+
+
+Stated = Annotated[Instant, AfterValidator(_imaginable)]
+"""A moment that somebody states, in the years 1900 to 2199."""
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,99}$"
+_CODE = r"^[\w.:-]{1,60}$"
+_REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
+_SHA256 = r"^[0-9a-f]{64}$"
+_CURRENCY = r"^[A-Z]{3}$"
+
+FORMS = {
+    _NAME: "must begin with a letter or digit and hold only A-Z a-z 0-9 _ . : @ + -, at most 100 of them",
+    _CODE: "must hold only letters, digits and _ . : -, at most 60 of them",
+    _REFERENCE: "must begin with a letter or digit and hold only A-Z a-z 0-9 _ . -, at most 100 of them",
+    _SHA256: "must be a SHA-256 as 64 characters 0-9 a-f",
+    _CURRENCY: "must be a currency as three capital letters, such as CNY",
+}
+"""What each pattern asks for, in the words of a refusal."""
+
+Name = Annotated[str, StringConstraints(pattern=_NAME)]
 """An id that may show in logs, subjects and search attributes: no spaces, nothing personal."""
 
-Code = Annotated[str, StringConstraints(pattern=r"^[\w.:-]{1,60}$")]
+Code = Annotated[str, StringConstraints(pattern=_CODE)]
 """A code of the contract or the backend, in any script: letters, digits, `_`, `.`, `:`, `-`; at most 60."""
 
-Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+Reference = Annotated[str, StringConstraints(pattern=_REFERENCE)]
 """The backend's own number of a complaint: letters, digits, `_`, `.`, `-`; at most 100."""
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LIMIT_TEXT)]
 """Free text. It goes to the content table and never into the ledger (invariant 19)."""
 
-Level = Annotated[
-    str,
-    BeforeValidator(lambda v: str(v) if isinstance(v, int) else v, json_schema_input_type=str | int),
-]
+Currency = Annotated[str, StringConstraints(pattern=_CURRENCY)]
+"""An ISO 4217 code."""
+
+_Key = Annotated[str, StringConstraints(max_length=60)]
+Level = Annotated[_Key, BeforeValidator(lambda v: str(v) if type(v) is int else v, json_schema_input_type=_Key | int)]
 """A level's key as the contract names it; JSON may write 2 for "2"."""
 
 
@@ -60,7 +100,7 @@ class Evidence(Value):
     """Where a proof lies. Its bytes never travel through Temporal."""
 
     id: Name
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, StringConstraints(pattern=_SHA256)]
     media_type: Annotated[str, StringConstraints(max_length=100)] = "application/octet-stream"
     source: Annotated[str, StringConstraints(max_length=200)] = ""
 
