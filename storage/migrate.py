@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -23,24 +22,18 @@ def upgrade(url: str) -> None:
     asyncio.run(_upgrade(url))
 
 
-def config(connection: Connection) -> Config:
-    """Alembic's own configuration: it needs no file."""
-    made = Config(attributes={"connection": connection})
-    made.set_main_option("script_location", "storage:migrations")
-    made.set_main_option("path_separator", "os")
-    return made
-
-
 async def _upgrade(url: str) -> None:
     engine = create_engine(url, connections=1, statement_seconds=None)
     try:
         async with transaction(engine) as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            await connection.run_sync(lambda sync: command.upgrade(config(sync), "head"))
+            await connection.run_sync(_run)
     finally:
         await engine.dispose()
 
 
-def revise(connection: Connection, number: str, message: str) -> Any:
-    """Write the next migration from the difference between `storage.tables` and this database, for a developer."""
-    return command.revision(config(connection), message, autogenerate=True, rev_id=number)
+def _run(connection: Connection) -> None:
+    config = Config(attributes={"connection": connection})  # Alembic needs no file of its own
+    config.set_main_option("script_location", "storage:migrations")
+    config.set_main_option("path_separator", "os")
+    command.upgrade(config, "head")
