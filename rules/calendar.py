@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
 from typing import NamedTuple
 
-from rules.calendar_spec import CalendarSpec, Label
+from rules.calendar_spec import CLOCK_CHANGE, CalendarSpec, Label
 from rules.timetable import FIRST_YEAR, LAST_YEAR, Compiler, OutsideCalendarError, Timetable
 
 __all__ = ["OutsideCalendarError", "Skipped", "WorkingCalendar", "calendar_for"]
@@ -142,7 +142,8 @@ class WorkingCalendar:
 
     def skipped(self, start: date, end: date) -> list[Skipped]:
         """The dates after the first up to the second that do not work, each with its reason."""
-        return [Skipped(day, self.spec.on(day).name or "") for day in dates(start, end) if not self.is_working_day(day)]
+        off = (day for day in dates(start, end) if not self.is_working_day(day))
+        return [Skipped(day, self.spec.on(day).name or CLOCK_CHANGE) for day in off]
 
     def unknown_years(self, start: date, end: date) -> list[int]:
         """Years touched whose statutory holidays are not published, so that counting there is provisional."""

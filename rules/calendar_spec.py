@@ -20,6 +20,8 @@ from rules.values import Value
 
 WEEKEND = {"en": "weekend", "zh-CN": "周末"}
 DAY_OFF = {"en": "day off", "zh-CN": "休息日"}
+CLOCK_CHANGE = {"en": "change of the clocks", "zh-CN": "时钟调整"}
+"""Of a date whose hours never came: the local clock left them out."""
 
 Label = str | dict[str, str]
 """A name people read: one for everybody, or one a language (`en`, `zh-CN`)."""

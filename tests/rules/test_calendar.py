@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rules.calendar import OutsideCalendarError, WorkingCalendar, calendar_for
-from rules.calendar_spec import CalendarSpec
+from rules.calendar_spec import CalendarSpec, label
 from rules.statutory import publish
 
 FRIDAY = "2026-11-20"
@@ -213,6 +213,14 @@ def test_the_nth_working_day_backwards_and_zero() -> None:
     assert ours.nth_working_day(date(2026, 11, 23), -1) == date(2026, 11, 20)
     assert ours.working_days(date(2026, 11, 23), saturday) == 0
     assert ours.working_days(date(2026, 11, 23), date(2026, 11, 20)) == -1
+
+
+def test_a_date_that_the_clock_left_out_is_skipped_with_its_reason() -> None:
+    """Invariant 10: Samoa had no 30 December 2011, a Friday; a due counted over it says why that day is missing."""
+    samoa = calendar("Pacific/Apia")
+    assert samoa.nth_working_day(date(2011, 12, 29), 1) == date(2012, 1, 2)
+    skipped = {day: label(name, "en") for day, name in samoa.skipped(date(2011, 12, 29), date(2012, 1, 2))}
+    assert skipped[date(2011, 12, 30)] == "change of the clocks"
 
 
 def test_nothing_is_capped() -> None:
