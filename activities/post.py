@@ -134,9 +134,10 @@ class PostOffice:
                 mail = (await self._vault.read(db, message_stream(message)))[CLAIM]["mail"].encode()
             reply = await self._mailer.send(who.email, mail)
         except NotSentError as failure:
+            said = NotSentError(_masked(str(failure), who))
             async with self._transaction() as db:
-                await posts.failed(db, message, str(failure), datetime.now(UTC))
-            raise _retry(failure) from None
+                await posts.failed(db, message, str(said), datetime.now(UTC))
+            raise _retry(said) from None
         except ErasedError:
             await self._record(message, "undeliverable", {"reason": "its content was erased before it could be sent"})
             return 0
