@@ -220,6 +220,15 @@ def test_taken_over_until_puts_the_next_step_off() -> None:
     assert told[0].notices
 
 
+def test_passed_on_tells_the_next_role_at_once() -> None:
+    """Invariant 13: an acknowledgement that passes the miss on plans a notice to the role it names."""
+    story = Story().open("2026-03-02 10:00")
+    story.live("2026-03-02 10:16")
+    by = {"role": "handler.manager"}
+    (told, *_) = story.tell("acknowledge", "2026-03-02 10:20", by=by, follow="passed", to="handler.director")
+    assert [notice.role for notice in told.notices] == ["handler.director"]
+
+
 def test_undeliverable_counts_as_unacknowledged_at_once() -> None:
     """Invariant 13: the manager cannot be reached at 10:16, so the director hears at 10:16 and not at 10:45."""
     story = Story().open("2026-03-02 10:00")
