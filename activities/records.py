@@ -15,13 +15,10 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.interface import (
     LOAD,
-    POKE,
-    POST,
     RECORD,
     REGISTER,
     REJECT,
@@ -32,8 +29,8 @@ from activities.interface import (
     Registration,
     Rejected,
     Stream,
-    post_id,
 )
+from activities.poke import poke
 from settings import Settings
 from storage import ledger, recording, registry
 from storage.content import MasterKeyError, Vault
@@ -94,7 +91,9 @@ class Records:
         for key, person in told.items():
             if person is not None:
                 urgent[person] = urgent.get(person, False) or planned[key].urgent
-        await asyncio.gather(*(self._poke(person, urgent=urgent[person]) for person in sorted(urgent)))
+        await asyncio.gather(
+            *(poke(self._client, self._task_queue, person, urgent=urgent[person]) for person in sorted(urgent))
+        )
         return Recorded(nobody=tuple(key for key, person in told.items() if person is None))
 
     @activity.defn(name=LOAD)
@@ -102,18 +101,6 @@ class Records:
         """Everything on record about a complaint."""
         async with self._transaction() as connection:
             return Ledger(entries=tuple(await ledger.read(connection, ledger.stream_of(stream.complaint))))
-
-    async def _poke(self, person: str, *, urgent: bool) -> None:
-        await self._client.start_workflow(
-            POST,
-            person,
-            id=post_id(person),
-            task_queue=self._task_queue,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            start_signal=POKE,
-            start_signal_args=[urgent],
-            static_summary=f"Mail to {person}",
-        )
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:

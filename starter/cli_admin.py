@@ -99,12 +99,15 @@ def migrate() -> None:
 
 @directory_app.command("import")
 def import_directory(file: Annotated[Path, typer.Argument(metavar="FILE.yaml")]) -> None:
-    """Put the directory in this file in the place of the one in Postgres."""
-    from starter.errors import Invalid
+    """Put the directory in this file in the place of the one in Postgres. Notices that wait go to whom it names."""
+    from activities.poke import poke
+    from starter.errors import Invalid, Unreachable
     from starter.fields import read_text
-    from starter.postgres import postgres
+    from starter.postgres import postgres, settings_in_force
+    from storage import posts
     from storage.database import transaction
     from storage.directory import DirectoryError, read_directory, replace
+    from temporal_client import TemporalUnreachableError, connect_temporal
 
     try:
         directory = read_directory(read_text(str(file)), str(file))
@@ -112,8 +115,21 @@ def import_directory(file: Annotated[Path, typer.Argument(metavar="FILE.yaml")])
         raise Invalid(str(error)) from None
 
     async def run() -> None:
-        async with postgres() as engine, transaction(engine) as connection:
+        settings = settings_in_force()
+        async with postgres(settings) as engine, transaction(engine) as connection:
             await replace(connection, directory)
+            waiting = await posts.who_waits(connection)
+        if not waiting:
+            return
+        try:
+            client = await connect_temporal()
+        except TemporalUnreachableError as error:
+            raise Unreachable(
+                f"The directory is in place, but mail waits for {', '.join(waiting)}, who cannot be poked: {error}\n"
+                "Import it once more when Temporal answers."
+            ) from None
+        for person in waiting:
+            await poke(client, settings.task_queue, person)
 
     asyncio.run(run())
     roles = sum(len(held) for held in directory.roles.values())

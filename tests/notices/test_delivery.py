@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
 
+from activities.interface import post_id
 from activities.mailer import Mailer
+from activities.poke import poke
 from storage import contracts, posts
 from storage.database import create_engine, transaction
 from storage.ledger import message_stream
@@ -18,6 +21,7 @@ from templates.rendering import Renderer
 from tests.support.desk import PEOPLE, Desk, missed
 from tests.support.smtp import DROP, NO_SUCH_USER, TRY_LATER
 from tests.support.story import Story, law
+from workflows.post import Post
 
 
 class Crash(BaseException):
@@ -360,3 +364,18 @@ async def test_an_outage_of_postgres_is_one_clear_error(desk: Desk) -> None:
         await desk_without.deliver("cy")
     assert not failed.value.non_retryable
     await desk_without.engine.dispose()
+
+
+async def test_a_poke_starts_the_post_of_a_person(desk: Desk) -> None:
+    """From poke to mail without anybody else: whoever takes a role over is poked and gets what waits for it."""
+    await desk.record(missed())
+    heir = f"heir.{desk.queue[-8:]}"
+    await desk.people(PEOPLE.replace("  cy: ", f"  {heir}: ").replace("[cy]", f"[{heir}]"))
+    async with transaction(desk.engine) as connection:
+        assert heir in await posts.who_waits(connection)
+    queue = f"post-{desk.queue}"
+    async with Worker(desk.client, task_queue=queue, workflows=[Post], activities=desk.office.activities):
+        await poke(desk.client, queue, heir)
+        await desk.client.get_workflow_handle(post_id(heir)).result()
+    (mail,) = desk.sink.messages
+    assert "R-1" in body(mail.message)
