@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rules.ledger import Entry
     from storage.reading import ClockState, State, Summary
 
+PROVISIONAL = "* provisional: counted through a year whose holidays are not published yet"
+
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON, times in UTC.")]
 
 
@@ -103,12 +105,14 @@ def _list(found: list[Summary]) -> None:
             s.stage,
             s.owner or s.route,
             local(s.received_at, s.zone),
-            local(s.next_due_at, s.zone) or (s.closed_reason or ""),
+            local(s.next_due_at, s.zone) + " *" * bool(s.next_due_provisional) or (s.closed_reason or ""),
             str(s.missed or ""),
         )
         for s in found
     ]
     table("", ("complaint", "kind", "category", "level", "stage", "with", "received", "next due", "missed"), rows)
+    if any(s.next_due_provisional for s in found):
+        print(PROVISIONAL)
     print(f"{len(found)} complaint{'' if len(found) == 1 else 's'}")
 
 
@@ -129,7 +133,7 @@ def _show(state: State) -> None:
     ]
     table("clocks", ("clock", "clause", "due", "state", ""), clocks)
     if any(clock.provisional for clock in state.clocks):
-        print("* provisional: counted through a year whose holidays are not published yet")
+        print(PROVISIONAL)
     told = [
         (
             n.clock or n.command or "",
@@ -163,7 +167,7 @@ def _who(entry: Entry) -> str:
 
 def _said(data: dict[str, Any]) -> str:
     """The part of an entry's data that a person looks for."""
-    shown = ("clock", "rung", "due_at", "reason", "outcome", "level", "category", "to", "follow", "flags")
+    shown = ("clock", "rung", "due_at", "provisional", "reason", "outcome", "level", "category", "to", "follow", "flags")
     return "  ".join(f"{name}: {data[name]}" for name in shown if data.get(name))
 
 

@@ -11,18 +11,17 @@ Everything it raises is a `starter.errors.OmbudError` whose message says what to
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from pydantic import ConfigDict
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.interface import complaint_id
 from rules import ledger
@@ -32,8 +31,16 @@ from rules.law import law_of
 from rules.ledger import digest
 from rules.values import Value
 from settings import Settings
-from starter.errors import Closed, Conflict, Invalid, NotFound, NoWorker, OmbudError, Refused, Unreachable
+from starter.errors import (
+    Closed,
+    Conflict,
+    Invalid,
+    NotFound,
+    Refused,
+    Unreachable,
+)
 from starter.postgres import postgres, settings_in_force
+from starter.temporal_errors import temporal_errors
 from storage import contracts, reading
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 from temporal_client import TemporalUnreachableError, connect_temporal
@@ -112,7 +119,7 @@ class Ombud:
         if known is not None:
             return known
         workflow_id = complaint_id(start.contract, start.reference)
-        with self._temporal_errors():
+        with temporal_errors(self.task_queue, self.patience):
             try:
                 handle = await self.temporal.start_workflow(
                     "Complaint",
@@ -122,7 +129,9 @@ class Ombud:
                     # A start that failed for a reason may be sent again, corrected. The register sees to the rest.
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                     search_attributes=search_attributes.at_start(start),
-                    static_summary=" · ".join(filter(None, (start.kind, start.category, start.level and f"level {start.level}"))),
+                    static_summary=" · ".join(
+                        filter(None, (start.kind, start.category, start.level and f"level {start.level}"))
+                    ),
                 )
             except WorkflowAlreadyStartedError:
                 return await self._already(start, self.temporal.get_workflow_handle(workflow_id))
@@ -137,7 +146,7 @@ class Ombud:
         command = _keyed(command, key)
         update_id = f"{command.key}:{command.name}:{digest(command)[:16]}"
         try:
-            with self._temporal_errors():
+            with temporal_errors(self.task_queue, self.patience):
                 async with asyncio.timeout(self.patience):
                     answer = await self._handle(complaint).execute_update(
                         command.name, _body(command), id=update_id, result_type=dict
@@ -154,7 +163,7 @@ class Ombud:
         """
         command = _keyed(command, key)
         try:
-            with self._temporal_errors():
+            with temporal_errors(self.task_queue, self.patience):
                 await self._handle(complaint).signal(command.name, _body(command))
         except NotFound:
             await self._after_the_end(complaint, command)
@@ -247,32 +256,6 @@ class Ombud:
             f"Complaint {complaint} was closed at {closed.occurred_at.isoformat()} ({closed.data['reason']}); nothing "
             "can be added. Open a new complaint that `follows` this one."
         )
-
-    @contextmanager
-    def _temporal_errors(self) -> Iterator[None]:
-        """Temporal's many ways to fail, as errors of `starter.errors`."""
-        try:
-            yield
-        except WorkflowUpdateFailedError as error:
-            _refused(error.cause)
-        except (RPCTimeoutOrCancelledError, TimeoutError):
-            raise NoWorker(
-                f"No answer within {self.patience:g} seconds; no worker seems to run on the task queue "
-                f"{self.task_queue!r} (or Postgres is away while the complaint is being registered). Send it again "
-                "under the same key, which takes it once; or use `send` (command line: --durable), which waits for a "
-                "worker."
-            ) from None
-        except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
-                raise NotFound(str(error)) from None
-            raise Unreachable(f"Temporal does not do it: {error.message}") from None
-
-
-def _refused(cause: BaseException) -> NoReturn:
-    if isinstance(cause, ApplicationError):
-        kind: type[OmbudError] = Invalid if cause.type == "Invalid" else Refused
-        raise kind(cause.message) from None
-    raise Refused(str(cause)) from None
 
 
 def _keyed(command: Command, key: str | None) -> Command:

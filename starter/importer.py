@@ -22,7 +22,8 @@ from rules.history import relive
 from rules.ledger import Refused, digest
 from starter.client import Ombud, Opened
 from starter.errors import OmbudError, Unreachable
-from starter.import_map import Case, Map, RowError
+from starter.import_fields import RowError
+from starter.import_map import Case, Map
 from starter.table import Line
 from storage import reading
 from storage.content import Vault

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from starter.errors import Invalid
-from starter.import_map import Row
+from starter.import_fields import Row
 
 
 class Line(NamedTuple):

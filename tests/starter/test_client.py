@@ -9,10 +9,21 @@ import pytest
 
 from rules.commands import Accept, Answer, Note, Resolve, Respond
 from starter.client import Ombud
-from starter.errors import Closed, Conflict, Invalid, NotFound, NoWorker, OmbudError, Refused, Unreachable
+from starter.errors import (
+    Closed,
+    Conflict,
+    Invalid,
+    Misconfigured,
+    NotFound,
+    NoWorker,
+    OmbudError,
+    Refused,
+    Unreachable,
+)
 from storage.database import create_engine
 from tests.starter.conftest import opening
 from tests.support.system import System
+from tests.support.temporal import start_real
 from tests.support.wait import eventually
 from worker import worker
 
@@ -143,6 +154,13 @@ async def test_without_postgres_complaints_still_run(system: System) -> None:
     with pytest.raises(Unreachable, match="made without it"):
         await Ombud(system.client).state(opened.complaint)
     await away.dispose()
+
+
+async def test_a_new_namespace_says_that_a_worker_must_come_first() -> None:
+    """Where no worker has registered the search attributes, a start says so in words."""
+    async with await start_real([]) as env:
+        with pytest.raises(Misconfigured, match=r"search attributes yet .*Start a worker once"):
+            await Ombud(env.client).open(opening())
 
 
 async def test_state_shows_the_whole_case(ombud: Ombud) -> None:

@@ -15,7 +15,8 @@ from temporalio.client import WorkflowExecutionStatus
 
 from rules.history import relive
 from rules.ledger import Refused
-from starter.import_map import RowError, read_map
+from starter.import_fields import RowError
+from starter.import_map import read_map
 from starter.table import opened
 from storage import reading
 from storage.database import transaction

@@ -10,7 +10,8 @@ import pytest
 
 from rules.history import AT_IMPORT, DueOf
 from starter.errors import Invalid
-from starter.import_map import Map, Moment, RowError, Text, read_map
+from starter.import_fields import Moment, RowError, Text
+from starter.import_map import Map, read_map
 from tests.support.system import ROOT
 
 PLAIN: dict[str, Any] = {
@@ -80,8 +81,9 @@ def test_times_are_read_as_the_map_says(moment: dict[str, str], text: str, at: s
 
 def test_a_time_is_never_guessed() -> None:
     """Without zone or time of day in the map, a bare date or local time is refused, not guessed."""
-    with pytest.raises(RowError, match="give `time` in the map"):
-        Moment(column="x", zone="UTC").read({"x": "2026-11-20"}, None)
+    for bare in ("2026-11-20", "20261120"):
+        with pytest.raises(RowError, match="give `time` in the map"):
+            Moment(column="x", zone="UTC").read({"x": bare}, None)
     with pytest.raises(RowError, match="give `zone` in the map"):
         Moment(column="x").read({"x": "2026-11-20T09:00"}, None)
 
@@ -121,6 +123,7 @@ def test_outcomes_become_acts_for_old_cases_alone() -> None:
         ("received: {column: day, time: '25:00'}", "received.time"),
         ("outcomes: [{acts: [{command: shout, at: import}]}]", "unknown command 'shout'"),
         ("outcomes: [{acts: [{command: note, at: import, colour: red}]}]", "note has no field colour"),
+        ("outcomes: [{acts: [{command: note, at: import, text: {column: a, colour: b}}]}]", "colour: unknown field"),
         ("outcomes: [{acts: [{command: note, at: someday}]}]", "write `import`, `due of <obligation>`"),
     ],
 )
