@@ -259,8 +259,11 @@ class Ombud:
 
 
 def _keyed(command: Command, key: str | None) -> Command:
-    """The command under its key: the one given, the one it has, or a new one that lets the SDK send it twice."""
-    return command.model_copy(update={"key": key or command.key or uuid4().hex})
+    """The command under its key: the one given, the one it has, or a new one that lets the SDK send it twice.
+
+    It says the same of itself as an update and as a signal, so that one may stand in for the other.
+    """
+    return command.model_copy(update={"key": key or command.key or uuid4().hex, "via": command.via or "client"})
 
 
 def _body(command: Command) -> dict[str, Any]:
