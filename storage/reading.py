@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic import ConfigDict
-from sqlalchemy import Select, func, select
+from sqlalchemy import ARRAY, Boolean, Select, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.judge import InForce
@@ -86,6 +87,8 @@ class Summary(_Row):
     """Of its contract's calendar, for showing times; the times here are in UTC."""
     next_due_at: datetime | None
     """The earliest due of its running clocks."""
+    next_due_provisional: bool | None
+    """Whether that due was counted through a year nobody has published (invariant 9)."""
     missed: int
     """Clocks missed so far, late reports not taken off."""
 
@@ -145,10 +148,12 @@ class Laws:
 
 def _summaries() -> Select[Any]:
     running = func.min(clocks.c.due_at).filter(clocks.c.status == "running").label("next_due_at")
+    by_due = func.array_agg(aggregate_order_by(clocks.c.provisional, clocks.c.due_at), type_=ARRAY(Boolean))
+    provisional = by_due.filter(clocks.c.status == "running")[1].label("next_due_provisional")
     missed = func.count(clocks.c.missed_at).label("missed")
     zone = contract_versions.c.body["calendar"]["zone"].astext.label("zone")
     return (
-        select(complaints, zone, running, missed)
+        select(complaints, zone, running, provisional, missed)
         .join(contract_versions, contract_versions.c.version == complaints.c.version)
         .outerjoin(clocks, clocks.c.complaint == complaints.c.id)
         .group_by(complaints.c.id, contract_versions.c.version)

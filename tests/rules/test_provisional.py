@@ -1,4 +1,4 @@
-"""A due counted through a year whose holidays nobody has published is called provisional, and every due explains itself."""
+"""A due counted through a year nobody has published is called provisional, and every due explains itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def received(when: str) -> Story:
 
 
 def test_a_due_in_an_unpublished_year_is_provisional_and_so_is_its_miss() -> None:
-    """Invariant 9: a due counted into 2027 says so on its clock, in the ledger and in its miss; one in 2026 does not."""
+    """Invariant 9: a due counted into 2027 says so on its clock and in its miss; one in 2026 does not."""
     story = received("2026-12-01 10:00")
     story.live("2027-02-01 10:00")
     assert story.clock("resolution").provisional

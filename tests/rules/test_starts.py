@@ -79,3 +79,4 @@ def test_judgements_are_recorded_in_the_order_of_their_moments() -> None:
     moments = [entry.occurred_at for entry in told]
     assert moments == sorted(moments)
     assert len({entry.data["clock"] for entry in told}) > 1
+    assert story.wait("2026-03-02 15:00") == [], "and all of them at once"
