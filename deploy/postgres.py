@@ -11,7 +11,7 @@ with warnings.catch_warnings():
 
 
 class PostgresError(Exception):
-    """The data folder of Postgres could not be made; the message has what Postgres said."""
+    """The data folder of Postgres cannot be used or made; the message has the reason."""
 
 
 USER = DATABASE = "ombud"
@@ -31,7 +31,12 @@ class Cluster:
     def __init__(self, folder: Path, password: str) -> None:
         if not folder.exists():
             _create(folder, password)
-        server = get_server(folder, start=False)
+        try:
+            server = get_server(folder, start=False)
+        except RuntimeError as error:
+            raise PostgresError(
+                f"{error}\nThe data were made by another version of Postgres; install that one."
+            ) from None
         self._folder, self._bin = server.pgdata, server.bin_path
         self.system_user: str | None = server.system_user
         """Who its processes run as: Postgres refuses to be root, so root hands it to a user of its own."""

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import asyncpg
+from alembic.util import CommandError
 from pydantic import ValidationError
 
 from deploy import postgres, shipped, temporal
@@ -26,6 +27,8 @@ from storage.migrate import upgrade
 def main(data: Path, ports: Ports | None = None) -> int:
     """Run the system on the folder `data` until Ctrl-C (0) or until something goes wrong (1)."""
     os.umask(0o077)  # complaints are nobody else's business
+    for name in [name for name in os.environ if name.startswith("TEMPORAL_")]:
+        del os.environ[name]  # this system has a Temporal of its own, whatever others use
     try:
         asyncio.run(_up(DataFolder(data), ports or Ports()))
     except StopRequested:
@@ -68,6 +71,7 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> 
         "OMBUD_TASK_QUEUE": "ombud",
         "OMBUD_TEMPORAL_UI_URL": f"http://{LOOPBACK}:{ports.temporal_ui}",
         "TEMPORAL_ADDRESS": frontend.address,
+        "TEMPORAL_CONFIG_FILE": os.devnull,
         "TEMPORAL_NAMESPACE": temporal.NAMESPACE,
     }
     given = stated()
@@ -102,7 +106,7 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> 
             )
         )
     await supervisor.start(*neighbours)
-    await supervisor.meanwhile(asyncio.to_thread(upgrade, database))
+    await supervisor.meanwhile(asyncio.to_thread(_migrate, database))
     await shipped.publish(supervisor, database, ours)
     await supervisor.start(
         Server(
@@ -123,6 +127,15 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> 
     with folder.announced(ours):
         print("Ready. Ctrl-C stops it; the data stay.", flush=True)
         await supervisor.forever()
+
+
+def _migrate(database: str) -> None:
+    try:
+        upgrade(database)
+    except CommandError as error:
+        raise postgres.PostgresError(
+            f"The tables cannot be brought up to date: {error}\nWas a newer version of Ombud here? Then use that one."
+        ) from None
 
 
 def _module(name: str, *arguments: str) -> list[str]:
