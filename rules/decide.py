@@ -122,10 +122,10 @@ def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: 
     occurred_at, original = _happened(command.occurred_at, now, "occurred_at")
     if occurred_at < case.received_at:
         raise Refused(
-            f"occurred_at {command.occurred_at} lies before the receipt at {case.received_at.isoformat()}; "
+            f"occurred_at {occurred_at.isoformat()} lies before the receipt at {case.received_at.isoformat()}; "
             "an act cannot answer a complaint that was not there yet."
         )
-    data = _check(case, law, command, by)
+    data = _check(case, law, command, by, now)
     texts = command.texts()
     flags = [
         f"forbidden promise: {said}"
@@ -251,7 +251,7 @@ def _doer(case: Complaint, law: InForce, command: Command) -> Actor:
     return by
 
 
-def _check(case: Complaint, law: InForce, command: Command, by: Actor) -> dict[str, Any]:
+def _check(case: Complaint, law: InForce, command: Command, by: Actor, now: datetime) -> dict[str, Any]:
     """The command's own conditions, and what the ledger keeps of it."""
     data = command.facts()
     match command:
@@ -261,6 +261,8 @@ def _check(case: Complaint, law: InForce, command: Command, by: Actor) -> dict[s
             raise Refused(f"{person} is complained about and may not own this complaint (rule 37).")
         case Reclassify():
             _check_classes(case, law, command)
+            known_at, original = _happened(command.known_at, now, "known_at")
+            data |= {"known_at": known_at.isoformat(), "known_at_given": original} if original else {}
         case Explain():
             if not any(clock.missed and not clock.refuted_at for clock in case.clocks):
                 raise Refused("No clock is missed, so there is nothing to explain; use update_customer or note.")

@@ -39,6 +39,9 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
+    if unreadable := next((argument for argument in sys.argv if not _is_text(argument)), None):
+        print(f"ombud: {unreadable!a} is no text in this terminal's encoding; write it in UTF-8.", file=sys.stderr)
+        return 2
     try:
         app()
     except SystemExit as ended:
@@ -51,3 +54,8 @@ def _run() -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _is_text(argument: str) -> bool:
+    """Bytes that the terminal's encoding does not know arrive as halves of characters, which nothing can store."""
+    return not any("\ud800" <= char <= "\udfff" for char in argument)

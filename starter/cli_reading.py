@@ -63,12 +63,12 @@ def list_(
     from pydantic import TypeAdapter, ValidationError
 
     from rules.ledger import explain_invalid
-    from rules.values import Instant
+    from rules.values import Stated
     from starter.errors import Invalid
     from storage.reading import Wanted
 
     try:
-        before = TypeAdapter(Instant).validate_python(due_before) if due_before else None
+        before = TypeAdapter(Stated).validate_python(due_before) if due_before else None
     except ValidationError as error:
         raise Invalid(explain_invalid("--due-before", error)) from None
     wanted = Wanted(contract, stage, level, missed, before, closed)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from rules.ledger import explain_invalid
 from rules.values import LIMIT_TEXT, Value
@@ -21,7 +21,7 @@ def read_json(source: str) -> dict[str, Any]:
     """The JSON object in a file, or on standard input for `-`. Raises Invalid."""
     text = read_text(source)
     try:
-        value = json.loads(text)
+        value = from_json(text)
     except ValueError as error:
         raise Invalid(f"{_named(source)} holds no JSON: {error}.") from None
     if not isinstance(value, dict):
@@ -40,7 +40,7 @@ def read_text(source: str) -> str:
     if len(data) > most:
         raise Invalid(f"{_named(source)} is larger than any input taken here ({most:,} bytes).")
     try:
-        return data.decode()
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Invalid(f"{_named(source)} is not UTF-8: {error.reason} at byte {error.start}.") from None
 
@@ -91,7 +91,7 @@ def _value(pair: str, text: str) -> Any:
     if not text.startswith(("[", "{")):
         return text
     try:
-        return json.loads(text)
+        return from_json(text)
     except ValueError as error:
         raise Invalid(f"{pair!r} begins like JSON and is none: {error}.") from None
 
