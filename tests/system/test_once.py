@@ -34,7 +34,7 @@ async def test_many_starts_at_once_are_one_complaint(system: System) -> None:
 
 
 async def test_postgres_remembers_what_temporal_has_forgotten(system: System) -> None:
-    """Invariants 16, 17: with the workflow gone the start is a duplicate or a conflict, and a key has its old answer."""
+    """Invariants 16, 17: the workflow gone, the start is a duplicate or a conflict and a key has its old answer."""
     reference = f"R-{uuid.uuid4().hex[:12]}"
     fields = {"level": "1", "category": "usage", "received_at": datetime.now(UTC)}
     ombud = Ombud(system.client, system.engine, task_queue=system.settings.task_queue)
