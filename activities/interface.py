@@ -13,6 +13,7 @@ REGISTER = "register"
 REJECT = "reject"
 RECORD = "record"
 LOAD = "load"
+REVIVE = "revive"
 DELIVER = "deliver"
 
 POST = "Post"
@@ -110,3 +111,9 @@ class Ledger(Value):
     """A complaint's entries, in order."""
 
     entries: tuple[Entry, ...]
+
+
+class Revival(Value):
+    """The start of a complaint that lives on from its ledger: `{"revive": "contract/reference"}`."""
+
+    revive: str

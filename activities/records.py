@@ -22,6 +22,7 @@ from activities.interface import (
     RECORD,
     REGISTER,
     REJECT,
+    REVIVE,
     Batch,
     Ledger,
     Recorded,
@@ -32,7 +33,7 @@ from activities.interface import (
 )
 from activities.poke import poke
 from settings import Settings
-from storage import ledger, recording, registry
+from storage import ledger, posts, recording, registry
 from storage.content import MasterKeyError, Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 
@@ -49,7 +50,7 @@ class Records:
     @property
     def activities(self) -> list[Any]:
         """What a worker registers."""
-        return [self.register, self.reject, self.record, self.load]
+        return [self.register, self.reject, self.record, self.load, self.revive]
 
     @activity.defn(name=REGISTER)
     async def register(self, asked: Registration) -> Registered:
@@ -101,6 +102,18 @@ class Records:
         """Everything on record about a complaint."""
         async with self._transaction() as connection:
             return Ledger(entries=tuple(await ledger.read(connection, ledger.stream_of(stream.complaint))))
+
+    @activity.defn(name=REVIVE)
+    async def revive(self, stream: Stream) -> Registered:
+        """What a complaint that lost its run is pinned to; whoever has mail for or from it is poked."""
+        async with self._transaction() as connection:
+            found = await registry.pinned(connection, stream.complaint)
+            await posts.tell_again(connection, stream.complaint)
+            waiting = await posts.who_waits(connection)
+        await asyncio.gather(*(poke(self._client, self._task_queue, person) for person in waiting))
+        return Registered(
+            standing=found.standing, message=found.message, version=found.version, contract=found.snapshot
+        )
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -263,6 +263,8 @@ def _check(case: Complaint, law: InForce, command: Command, by: Actor, now: date
             _check_classes(case, law, command)
             known_at, original = _happened(command.known_at, now, "known_at")
             data |= {"known_at": known_at.isoformat(), "known_at_given": original} if original else {}
+            if command.category:
+                data["route"] = law.contract.categories[command.category].route or law.contract.owner
         case Explain():
             if not any(clock.missed and not clock.refuted_at for clock in case.clocks):
                 raise Refused("No clock is missed, so there is nothing to explain; use update_customer or note.")

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 from pydantic import ConfigDict
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
@@ -168,6 +168,28 @@ class Ombud:
         except NotFound:
             await self._after_the_end(complaint, command)
 
+    async def runs(self, complaint: str) -> bool:
+        """Whether a workflow runs this complaint now. Raises Unreachable."""
+        try:
+            with temporal_errors(self.task_queue, self.patience):
+                described = await self._handle(complaint).describe()
+        except NotFound:
+            return False
+        return described.status == WorkflowExecutionStatus.RUNNING
+
+    async def revive(self, complaint: str) -> None:
+        """Run a complaint again from its ledger, after Temporal lost it. One that runs is left alone."""
+        handle = self._handle(complaint)
+        with temporal_errors(self.task_queue, self.patience), suppress(WorkflowAlreadyStartedError):
+            await self.temporal.start_workflow(
+                "Complaint",
+                {"revive": complaint},
+                id=handle.id,
+                task_queue=self.task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                static_summary="revived",
+            )
+
     async def state(self, complaint: str) -> reading.State:
         """How a complaint stands in Postgres, a moment behind its workflow. Raises NotFound, Unreachable."""
         async with self.reading() as connection:
@@ -268,3 +290,8 @@ def _keyed(command: Command, key: str | None) -> Command:
 
 def _body(command: Command) -> dict[str, Any]:
     return command.model_dump(mode="json", exclude_none=True)
+
+
+def _summary(start: OpenComplaint) -> str:
+    """What the Web UI shows beside the id."""
+    return " · ".join(filter(None, (start.kind, start.category, start.level and f"level {start.level}")))

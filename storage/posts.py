@@ -180,6 +180,13 @@ async def untold(connection: AsyncConnection, id_: str) -> list[Ended]:
     return [Ended(*row) for row in found]
 
 
+async def tell_again(connection: AsyncConnection, complaint: str) -> None:
+    """Have a complaint told again what became of its notices: the run that had heard it is gone."""
+    its = select(notices.c.message).where(notices.c.complaint == complaint)
+    ended = messages.c.accepted_at.is_not(None) | messages.c.undeliverable_at.is_not(None)
+    await connection.execute(update(messages).where(messages.c.id.in_(its), ended).values(untold=True))
+
+
 async def heard(connection: AsyncConnection, of: Sequence[str]) -> None:
     """The complaints of these messages have heard what became of them."""
     await connection.execute(update(messages).where(messages.c.id.in_(of)).values(untold=False))

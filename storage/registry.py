@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import contracts
 from storage.ledger import stream_of
-from storage.tables import contract_versions, ledger, registry, rejects
+from storage.tables import complaints, contract_versions, ledger, registry, rejects
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,21 @@ async def register(connection: AsyncConnection, claim: Claim) -> Standing:
     if made is not None:
         return Standing("new", version=version.version, snapshot=version.snapshot(claim.received_at))
     return await _known(connection, claim)
+
+
+async def pinned(connection: AsyncConnection, complaint: str) -> Standing:
+    """What a registered complaint (`contract/reference`) is pinned to, for a run that goes on from its ledger."""
+    contract, _, reference = complaint.partition("/")
+    query = (
+        select(registry.c.version, complaints.c.received_at)
+        .join(complaints, complaints.c.id == complaint)
+        .where(registry.c.contract == contract, registry.c.reference == reference)
+    )
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return Standing("unknown contract", f"No complaint {complaint} was ever recorded here; nothing can be revived.")
+    version = await contracts.load(connection, row.version)
+    return Standing("new", version=version.version, snapshot=version.snapshot(row.received_at))
 
 
 async def reject(connection: AsyncConnection, start: Reject) -> None:

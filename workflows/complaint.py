@@ -19,15 +19,18 @@ with workflow.unsafe.imports_passed_through():
         OUTCOME,
         REGISTER,
         REJECT,
+        REVIVE,
         Ledger,
         Registered,
         Registration,
         Rejected,
+        Revival,
         Stream,
         complaint_id,
     )
     from rules.commands import COMMANDS, Command, OpenComplaint
     from rules.complaint import Complaint as Case
+    from rules.complaint import fold
     from rules.decide import Decision, cancel, decide, deliver, open_complaint, refuse, tick
     from rules.divergence import go_on
     from rules.judge import InForce, Wake, next_wake
@@ -88,6 +91,8 @@ class Complaint(Updates):
         try:
             if workflow.info().continued_run_id:
                 self.resume(Carried.model_validate(start))
+            elif isinstance(start, dict) and start.keys() == Revival.model_fields.keys():
+                await self.revive(start)
             else:
                 await self.open(start, surplus)
         except Stopped as stop:
@@ -149,6 +154,24 @@ class Complaint(Updates):
         self.law = law_of(carried.registered.contract or {})
         self.outbox = carried.outbox()
         self.begin(Decision(carried.case))
+
+    async def revive(self, start: Any) -> None:
+        """Goes on from the ledger after Temporal lost the run before (invariant 18). What was missed is judged late."""
+        try:
+            revival = Revival.model_validate(start)
+        except ValidationError as error:
+            raise await self.rejected(explain_invalid("The revival of a complaint", error), start) from None
+        stream = Stream(complaint=revival.revive)
+        self.registered = await durable(REVIVE, stream, Registered, "revive")
+        ledger = await durable(LOAD, stream, Ledger, "load the ledger")
+        if self.registered.standing != "new" or not ledger.entries:
+            raise Stopped(error=ApplicationError(self.registered.message, type="Rejected", non_retryable=True))
+        case = fold(list(ledger.entries))
+        if complaint_id(case.contract, case.reference) != workflow.info().workflow_id:
+            raise Stopped(error=ApplicationError(f"This workflow cannot be {case.id}.", type="Rejected"))
+        self.law = law_of(self.registered.contract or {})
+        self.outbox = Outbox(case.id, self.registered.version)
+        self.begin(tick(case, self.law, workflow.now()))
 
     def begin(self, decision: Decision) -> None:
         self.begun = True

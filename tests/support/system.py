@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowHandle
 
+from rules.commands import OpenComplaint
 from rules.contract_file import read
 from settings import Settings
 from storage import contracts, directory
@@ -35,8 +36,6 @@ class System:
 
     async def open(self, contract: str, reference: str = "", **fields: Any) -> WorkflowHandle[Any, Any]:
         """Start a complaint as a backend would."""
-        from rules.commands import OpenComplaint
-
         reference = reference or f"R-{uuid.uuid4().hex[:12]}"
         start = OpenComplaint.model_validate(
             {
