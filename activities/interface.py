@@ -96,7 +96,7 @@ class Delivered(Value):
     sent: int = 0
     """Messages accepted by the mail server in this round."""
     waiting: int = 0
-    """Notices that still wait, because a mail could not be sent yet."""
+    """Notices that still wait, and one for a message that was left behind: another round is needed."""
     hold_seconds: float = 0
     """Until what waits may leave: it gathers, since the person had a mail just now and nothing of it is urgent."""
 

@@ -91,7 +91,8 @@ class PostOffice:
         sent = await self._send(message, who)
         await self._report(person)
         async with self._transaction() as db:
-            return Delivered(sent=sent, waiting=await posts.how_many_wait(db, person))
+            another = await posts.unsent(db, person) is not None
+            return Delivered(sent=sent, waiting=await posts.how_many_wait(db, person) + another)
 
     async def _claim(self, db: AsyncConnection, who: Person) -> str | Delivered:
         """Make one message of what waits; its id, or why there is none."""

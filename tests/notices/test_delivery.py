@@ -88,6 +88,19 @@ async def test_no_line_is_lost_to_the_limit_of_one_mail(desk: Desk, monkeypatch:
     assert len(claimed) == 3
 
 
+async def test_no_message_left_behind_is_forgotten(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invariant 21: of two messages claimed before a crash the first round says that another waits, and it leaves."""
+    monkeypatch.setattr(posts, "MOST", 1)
+    await desk.record(missed("R-1"), missed("R-2"))
+    async with transaction(desk.engine) as connection:
+        who = await posts.person(connection, "cy")
+        assert who is not None
+        for _ in range(2):
+            await desk.office._claim(connection, who)
+    rounds = [await desk.deliver("cy") for _ in range(2)]
+    assert [(r.sent, r.waiting) for r in rounds] == [(1, 1), (1, 0)]
+
+
 async def test_what_follows_a_mail_gathers_unless_it_is_urgent(desk: Desk) -> None:
     """The first mail leaves at once, the next waits for company, and an urgent notice takes everything along now."""
     office = desk.office_of(Mailer(desk.settings), gather=timedelta(hours=1))
