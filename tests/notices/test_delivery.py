@@ -327,6 +327,18 @@ async def test_two_rounds_at_once_claim_nothing_twice(desk: Desk) -> None:
     assert set(lines) == set(told)
 
 
+async def test_what_one_round_holds_no_other_round_claims(desk: Desk) -> None:
+    """Invariant 12: while one round is claiming, another sees only what came since."""
+    await desk.record(missed("R-1"))
+    async with transaction(desk.engine) as first:
+        held = await posts.waiting(first, "cy")
+        await desk.record(missed("R-2"))
+        async with transaction(desk.engine) as second:
+            free = await posts.waiting(second, "cy")
+    assert [notice.key.split("/")[1] for notice in held] == ["R-1"]
+    assert [notice.key.split("/")[1] for notice in free] == ["R-2"]
+
+
 async def test_words_of_the_customer_stay_out_unless_the_contract_lets_them_in(desk: Desk) -> None:
     """Rule 112: the complaint's text is in no mail; a contract that says so has it quoted, and escaped."""
     await desk.record(missed())
