@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rules.commands import COMMANDS
@@ -415,7 +417,8 @@ def test_every_free_text_of_a_command_is_content(name: str) -> None:
     """Invariant 19: whatever text a command carries, required or not, its words stay out of the ledger."""
     free = {"text", "cause", "reason", "plan"} - ({"reason"} if name == "reclassify" else set())
     fields = free & COMMANDS[name].model_fields.keys()
-    said = COMMANDS[name].model_construct(**dict.fromkeys(fields, "Zhang Wei"))
+    words: dict[str, Any] = dict.fromkeys(fields, "Zhang Wei")
+    said = COMMANDS[name].model_construct(**words)
     assert said.texts() == dict.fromkeys(fields, "Zhang Wei")
     assert "Zhang" not in str(said.facts())
 
@@ -424,7 +427,7 @@ def test_every_free_text_of_a_command_is_content(name: str) -> None:
     ("field", "value"),
     [("kind", "complaint"), ("category", "price"), ("level", "9"), ("complainant", {"grade": "vip"})],
 )
-def test_what_the_contract_does_not_know_is_refused_by_name(field: str, value: object) -> None:
+def test_what_the_contract_does_not_know_is_refused_by_name(field: str, value: Any) -> None:
     """Bad input: unknown kind, category, level or grade; the refusal lists what there is."""
     story = Story(law(kinds=["enquiry"], obligations={}))
     with pytest.raises(Refused, match=r"Unknown (kind|category|level|grade)"):
