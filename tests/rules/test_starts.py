@@ -80,3 +80,22 @@ def test_judgements_are_recorded_in_the_order_of_their_moments() -> None:
     assert moments == sorted(moments)
     assert len({entry.data["clock"] for entry in told}) > 1
     assert story.wait("2026-03-02 15:00") == [], "and all of them at once"
+
+
+def test_a_step_in_working_hours_waits_for_the_next_opening() -> None:
+    """Invariant 14: a round-the-clock clock due on Saturday tells who has office hours on Monday morning."""
+    promise = SMALL["obligations"]["closed_loop"] | {
+        "ladder": [
+            {"at": "due", "tell": "handler.manager", "hours": "working"},
+            {"after": "2 working hours", "tell": "handler.director"},
+        ]
+    }
+    story = with_obligation("closed_loop", promise).open("2026-02-27 12:00", level="3")
+    assert story.clock("closed_loop").due_at == at("2026-02-28 12:00")
+    story.live("2026-03-03 12:00")
+    told = {
+        e.data["rung"]: e.occurred_at
+        for e in story.entries
+        if e.type == "rung_reached" and e.data["clock"] == "closed_loop#1"
+    }
+    assert told == {"due": at("2026-03-02 09:00"), "+2 working hours": at("2026-03-02 11:00")}
