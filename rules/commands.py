@@ -7,12 +7,12 @@ report it, which acts it counts as, and what becomes of its words. The docstring
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from rules.contract import Kind, Stage
-from rules.values import Actor, Code, Currency, Evidences, Level, Name, Reference, Stated, Text, Value
+from rules.values import Actor, Code, Currency, Evidences, Level, Name, Reference, Stated, Text, Value, fitting
 
 Via = Literal["ui", "cli", "http", "client", "signal", "import", "page"]
 """The way something reached Ombud."""
@@ -48,6 +48,11 @@ class Command(Value):
     evidence: Evidences = ()
     internal: bool = False
     """Not for the principal's eyes."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        fitting(self.texts())
+        return self
 
     def acts(self) -> tuple[str, ...]:
         """The names under which obligations list this act in `met by`."""
@@ -352,7 +357,8 @@ class OpenComplaint(Value):
     """An old case brought in for the record: nobody is told anything about it."""
 
     @model_validator(mode="after")
-    def _in_order(self) -> OpenComplaint:
+    def _sound(self) -> Self:
         if self.raised_at and self.raised_at > self.received_at:
             raise ValueError("raised_at lies after received_at: a complaint is raised before it is received")
+        fitting({"content": self.content} | ({"remedy_sought": self.remedy_sought} if self.remedy_sought else {}))
         return self

@@ -15,9 +15,13 @@ from pydantic import (
     Field,
     StringConstraints,
 )
+from pydantic_core import to_json
 
 LIMIT_TEXT = 200_000
 """Longest text taken in, in characters; the longest real complaint seen has 21,928."""
+
+LIMIT_TEXTS = 1_500_000
+"""Bytes of all texts of one input as JSON. Temporal carries 2 MB at once, and an input travels with what it caused."""
 
 
 class Value(BaseModel):
@@ -83,6 +87,15 @@ Currency = Annotated[str, StringConstraints(pattern=_CURRENCY)]
 _Key = Annotated[str, StringConstraints(max_length=60)]
 Level = Annotated[_Key, BeforeValidator(lambda v: str(v) if type(v) is int else v, json_schema_input_type=_Key | int)]
 """A level's key as the contract names it; JSON may write 2 for "2"."""
+
+
+def fitting(texts: dict[str, str]) -> None:
+    """Raises ValueError when these texts are too much for one input."""
+    if (size := len(to_json(texts))) > LIMIT_TEXTS:
+        raise ValueError(
+            f"{' and '.join(texts)} hold {size:,} bytes; at most {LIMIT_TEXTS:,} are taken. "
+            "Shorten them, or name a file as evidence"
+        )
 
 
 class Actor(Value):

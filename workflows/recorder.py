@@ -10,6 +10,8 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
+    from pydantic_core import to_json
+
     from activities.interface import RECORD, Batch, Recorded
     from rules.contract import Stage
     from rules.ledger import Entry
@@ -17,6 +19,9 @@ with workflow.unsafe.imports_passed_through():
 
 MOST = 50
 """Entries in one batch; a batch is one transaction."""
+
+MOST_BYTES = 1_000_000
+"""Bytes in one batch of several entries, and in what a run hands to the next: Temporal carries at most 2 MB at once."""
 
 Result = TypeVar("Result")
 
@@ -58,19 +63,27 @@ class Outbox:
         self.version = version
         self.entries: list[Entry] = []
         self.texts: dict[int, dict[str, str]] = {}
+        self.sizes: dict[int, int] = {}
 
     def add(self, entries: list[Entry], texts: dict[int, dict[str, str]]) -> None:
         self.entries += entries
         self.texts |= texts
+        for entry in entries:
+            self.sizes[entry.seq] = len(to_json(entry)) + len(to_json(texts.get(entry.seq, {})))
+
+    def light(self) -> bool:
+        """Whether the next run can be handed all of it."""
+        return sum(self.sizes.values()) <= MOST_BYTES
 
     def clear(self) -> None:
         """Forget what was decided, once it was decided again."""
         self.entries.clear()
         self.texts.clear()
+        self.sizes.clear()
 
     async def record(self, stage: Stage) -> Recorded:
         """Record the oldest entries. Where the ledger holds others in their place, they stay here."""
-        entries = tuple(self.entries[:MOST])
+        entries = self._oldest()
         texts = {entry.seq: self.texts[entry.seq] for entry in entries if entry.seq in self.texts}
         batch = Batch(complaint=self.complaint, version=self.version, stage=stage, entries=entries, texts=texts)
         recorded = await durable(RECORD, batch, Recorded, f"record {entries[0].seq}–{entries[-1].seq}")
@@ -79,4 +92,15 @@ class Outbox:
         del self.entries[: len(entries)]
         for entry in entries:
             self.texts.pop(entry.seq, None)
+            self.sizes.pop(entry.seq, None)
         return recorded
+
+    def _oldest(self) -> tuple[Entry, ...]:
+        """As many as one batch holds, and one at least: a single entry always fits."""
+        total, taken = 0, 0
+        for entry in self.entries[:MOST]:
+            total += self.sizes[entry.seq]
+            if taken and total > MOST_BYTES:
+                break
+            taken += 1
+        return tuple(self.entries[:taken])
