@@ -14,43 +14,21 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from activities.interface import (
-        LOAD,
-        OUTCOME,
-        REGISTER,
-        REJECT,
-        REVIVE,
-        Ledger,
-        Registered,
-        Registration,
-        Rejected,
-        Revival,
-        Stream,
-        complaint_id,
-    )
-    from rules.commands import COMMANDS, Command, OpenComplaint
+    from activities.interface import LOAD, OUTCOME, Ledger, Registered, Stream
+    from rules.commands import COMMANDS, Command
     from rules.complaint import Complaint as Case
-    from rules.complaint import fold
-    from rules.decide import Decision, cancel, decide, deliver, open_complaint, refuse, tick
+    from rules.decide import Decision, cancel, decide, deliver, refuse, tick
     from rules.divergence import go_on
     from rules.judge import InForce, Wake, next_wake
-    from rules.law import law_of
-    from rules.ledger import Refused, digest, explain_invalid
+    from rules.ledger import Refused
     from rules.notices import Outcome
     from rules.stage import reached
     from workflows import search_attributes
+    from workflows.beginning import Begun, Stopped, beginning
     from workflows.carried import Carried
     from workflows.details import label, markdown
     from workflows.recorder import Outbox, durable
     from workflows.updates import Taken, Updates, parse
-
-
-class Stopped(Exception):
-    """The complaint did not begin: a duplicate, a conflict or a bad start. Carries what the run ends with."""
-
-    def __init__(self, result: dict[str, Any] | None = None, error: ApplicationError | None = None) -> None:
-        self.result = result or {}
-        self.error = error
 
 
 @workflow.defn(name="Complaint")
@@ -89,12 +67,7 @@ class Complaint(Updates):
     async def life(self, start: Any, surplus: tuple[Any, ...]) -> dict[str, Any]:
         """From registration to closure, or to the next run."""
         try:
-            if workflow.info().continued_run_id:
-                self.resume(Carried.model_validate(start))
-            elif isinstance(start, dict) and start.keys() == Revival.model_fields.keys():
-                await self.revive(start)
-            else:
-                await self.open(start, surplus)
+            self.begin(await beginning(start, surplus))
         except Stopped as stop:
             self.stopped = True
             await workflow.wait_condition(workflow.all_handlers_finished)
@@ -113,69 +86,10 @@ class Complaint(Updates):
             return {"complaint": self.case.id, "closed": self.case.closed.reason, "entries": self.case.seq}
         return workflow.continue_as_new(Carried.of(self.case, self.registered, self.outbox))
 
-    async def open(self, start: Any, surplus: tuple[Any, ...]) -> None:
-        """Registers (invariant 17) and starts the clocks. Raises Stopped when there is nothing to run."""
-        info = workflow.info()
-        try:
-            if surplus:
-                raise Refused("A complaint is started with one argument: an object as docs/wire.md describes it.")
-            asked = OpenComplaint.model_validate(start)
-            if info.workflow_id != complaint_id(asked.contract, asked.reference):
-                raise Refused(f"The workflow id must be {complaint_id(asked.contract, asked.reference)}.")
-        except ValidationError as error:
-            raise await self.rejected(explain_invalid("The start of a complaint", error), start) from None
-        except Refused as refusal:
-            raise await self.rejected(str(refusal), start) from None
-        registration = Registration(
-            start=asked,
-            digest=digest(asked),
-            first_run=info.first_execution_run_id,
-            recorded_at=info.start_time,
-        )
-        self.registered = await durable(REGISTER, registration, Registered, "register")
-        match self.registered.standing:
-            case "duplicate":
-                raise Stopped(result={"complaint": f"{asked.contract}/{asked.reference}", "duplicate": True})
-            case "conflict":
-                raise Stopped(error=ApplicationError(self.registered.message, type="Conflict", non_retryable=True))
-            case "unknown contract":
-                raise await self.rejected(self.registered.message, start)
-        self.law = law_of(self.registered.contract or {})
-        try:
-            decision = open_complaint(asked, self.law, info.start_time, workflow.now())
-        except Refused as refusal:
-            raise await self.rejected(str(refusal), start) from None
-        self.outbox = Outbox(decision.case.id, self.registered.version)
-        self.begin(decision)
-
-    def resume(self, carried: Carried) -> None:
-        """Goes on where the run before stopped; nothing was lost in between."""
-        self.registered = carried.registered
-        self.law = law_of(carried.registered.contract or {})
-        self.outbox = carried.outbox()
-        self.begin(Decision(carried.case))
-
-    async def revive(self, start: Any) -> None:
-        """Goes on from the ledger after Temporal lost the run before (invariant 18). What was missed is judged late."""
-        try:
-            revival = Revival.model_validate(start)
-        except ValidationError as error:
-            raise await self.rejected(explain_invalid("The revival of a complaint", error), start) from None
-        stream = Stream(complaint=revival.revive)
-        self.registered = await durable(REVIVE, stream, Registered, "revive")
-        ledger = await durable(LOAD, stream, Ledger, "load the ledger")
-        if self.registered.standing != "new" or not ledger.entries:
-            raise Stopped(error=ApplicationError(self.registered.message, type="Rejected", non_retryable=True))
-        case = fold(list(ledger.entries))
-        if complaint_id(case.contract, case.reference) != workflow.info().workflow_id:
-            raise Stopped(error=ApplicationError(f"This workflow cannot be {case.id}.", type="Rejected"))
-        self.law = law_of(self.registered.contract or {})
-        self.outbox = Outbox(case.id, self.registered.version)
-        self.begin(tick(case, self.law, workflow.now()))
-
-    def begin(self, decision: Decision) -> None:
+    def begin(self, begun: Begun) -> None:
+        self.registered, self.law, self.outbox = begun.registered, begun.law, begun.outbox
         self.begun = True
-        self.apply(decision)
+        self.apply(begun.decision)
         while self.early:
             self.signalled(*self.early.pop(0))
 
@@ -183,8 +97,8 @@ class Complaint(Updates):
         """Waits on one timer at a time, the earliest moment of all clocks, until the case is closed or grows long."""
 
         def over() -> bool:
-            info = workflow.info()
-            return self.case.closed is not None or info.is_continue_as_new_suggested() or self.records.done()
+            long = workflow.info().is_continue_as_new_suggested() and self.outbox.light()
+            return self.case.closed is not None or long or self.records.done()
 
         while not over():
             armed = self.wake
@@ -284,18 +198,3 @@ class Complaint(Updates):
         if changes := search_attributes.changes(self.case, reached(self.case, self.law.contract), shown):
             workflow.upsert_search_attributes(changes)
         workflow.set_current_details(markdown(self.law, self.case, self.cancelled))
-
-    async def rejected(self, reason: str, start: Any) -> Stopped:
-        """A start that cannot become a complaint: a row in the rejects and one clear failure."""
-        info = workflow.info()
-        named = start if isinstance(start, dict) else {}
-        rejected = Rejected(
-            workflow_id=info.workflow_id,
-            first_run=info.first_execution_run_id,
-            reason=reason,
-            recorded_at=info.start_time,
-            contract=str(named.get("contract", ""))[:100],
-            reference=str(named.get("reference", ""))[:100],
-        )
-        await durable(REJECT, rejected, type(None), "reject")
-        return Stopped(error=ApplicationError(reason, type="Rejected", non_retryable=True))

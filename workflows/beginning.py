@@ -1,0 +1,131 @@
+"""How a run of a complaint begins: opened for the first time, carried on by a new run, or revived from its ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import ValidationError
+
+    from activities.interface import (
+        LOAD,
+        REGISTER,
+        REJECT,
+        REVIVE,
+        Ledger,
+        Registered,
+        Registration,
+        Rejected,
+        Revival,
+        Stream,
+        complaint_id,
+    )
+    from rules.commands import OpenComplaint
+    from rules.complaint import fold
+    from rules.decide import Decision, open_complaint, tick
+    from rules.judge import InForce
+    from rules.law import law_of
+    from rules.ledger import Refused, digest, explain_invalid
+    from workflows.carried import Carried
+    from workflows.recorder import Outbox, durable
+
+
+class Stopped(Exception):
+    """The complaint did not begin: a duplicate, a conflict or a bad start. Carries what the run ends with."""
+
+    def __init__(self, result: dict[str, Any] | None = None, error: ApplicationError | None = None) -> None:
+        self.result = result or {}
+        self.error = error
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What a run starts from."""
+
+    registered: Registered
+    law: InForce
+    outbox: Outbox
+    decision: Decision
+
+
+async def beginning(start: Any, surplus: tuple[Any, ...]) -> Begun:
+    """What this run starts from, by the argument it was started with. Raises Stopped when there is nothing to run."""
+    try:
+        if workflow.info().continued_run_id:
+            return _carried_on(Carried.model_validate(start))
+        if isinstance(start, dict) and start.keys() == Revival.model_fields.keys():
+            return await _revived(Revival.model_validate(start))
+        if surplus:
+            raise Refused("A complaint is started with one argument: an object as docs/wire.md describes it.")
+        return await _opened(OpenComplaint.model_validate(start))
+    except ValidationError as error:
+        raise await _rejected(explain_invalid("The start of a complaint", error), start) from None
+    except Refused as refusal:
+        raise await _rejected(str(refusal), start) from None
+
+
+def _carried_on(carried: Carried) -> Begun:
+    """Goes on where the run before stopped; nothing was lost in between."""
+    law = law_of(carried.registered.contract or {})
+    return Begun(carried.registered, law, carried.outbox(), Decision(carried.case))
+
+
+async def _opened(asked: OpenComplaint) -> Begun:
+    """Registers (invariant 17) and starts the clocks."""
+    info = workflow.info()
+    _named(asked.contract, asked.reference)
+    registration = Registration(
+        start=asked,
+        digest=digest(asked),
+        first_run=info.first_execution_run_id,
+        recorded_at=info.start_time,
+    )
+    registered = await durable(REGISTER, registration, Registered, "register")
+    match registered.standing:
+        case "duplicate":
+            raise Stopped(result={"complaint": f"{asked.contract}/{asked.reference}", "duplicate": True})
+        case "conflict":
+            raise Stopped(error=ApplicationError(registered.message, type="Conflict", non_retryable=True))
+        case "unknown contract":
+            raise Refused(registered.message)
+    law = law_of(registered.contract or {})
+    decision = open_complaint(asked, law, info.start_time, workflow.now())
+    return Begun(registered, law, Outbox(decision.case.id, registered.version), decision)
+
+
+async def _revived(revival: Revival) -> Begun:
+    """Goes on from the ledger after Temporal lost the run before (invariant 18). What was missed is judged late."""
+    stream = Stream(complaint=revival.revive)
+    _named(*revival.revive.split("/", 1))
+    registered = await durable(REVIVE, stream, Registered, "revive")
+    if registered.standing != "new":
+        raise Refused(registered.message)
+    ledger = await durable(LOAD, stream, Ledger, "load the ledger")
+    law = law_of(registered.contract or {})
+    decision = tick(fold(list(ledger.entries)), law, workflow.now())
+    return Begun(registered, law, Outbox(decision.case.id, registered.version), decision)
+
+
+def _named(contract: str, reference: str = "") -> None:
+    if workflow.info().workflow_id != complaint_id(contract, reference):
+        raise Refused(f"The workflow id must be {complaint_id(contract, reference)}.")
+
+
+async def _rejected(reason: str, start: Any) -> Stopped:
+    """A start that cannot become a complaint: a row in the rejects and one clear failure."""
+    info = workflow.info()
+    named = start if isinstance(start, dict) else {}
+    rejected = Rejected(
+        workflow_id=info.workflow_id,
+        first_run=info.first_execution_run_id,
+        reason=reason,
+        recorded_at=info.start_time,
+        contract=str(named.get("contract", ""))[:100],
+        reference=str(named.get("reference", ""))[:100],
+    )
+    await durable(REJECT, rejected, type(None), "reject")
+    return Stopped(error=ApplicationError(reason, type="Rejected", non_retryable=True))
