@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
     from activities.interface import (
         LOAD,
@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from rules.judge import InForce
     from rules.law import law_of
     from rules.ledger import Refused, digest, explain_invalid
+    from rules.values import Name, Reference
     from workflows.carried import Carried
     from workflows.recorder import Outbox, durable
 
@@ -124,8 +125,16 @@ async def _rejected(reason: str, start: Any) -> Stopped:
         first_run=info.first_execution_run_id,
         reason=reason,
         recorded_at=info.start_time,
-        contract=str(named.get("contract", ""))[:100],
-        reference=str(named.get("reference", ""))[:100],
+        contract=_if_valid(Name, named.get("contract")),
+        reference=_if_valid(Reference, named.get("reference")),
     )
     await durable(REJECT, rejected, type(None), "reject")
     return Stopped(error=ApplicationError(reason, type="Rejected", non_retryable=True))
+
+
+def _if_valid(kind: Any, given: Any) -> str:
+    """An id as given, or nothing: whatever else stands in its place may be somebody's words (invariant 19)."""
+    try:
+        return str(TypeAdapter(kind).validate_python(given))
+    except ValidationError:
+        return ""

@@ -53,6 +53,7 @@ async def test_clocks_and_commands_go_on_while_nobody_can_record_or_send(
         assert case["clocks"][0]["status"] == "missed"
         await proxy.start()
         await eventually(lambda: _waiting(system, 3))
+        await eventually(lambda: system.rows("SELECT 1 FROM messages WHERE attempts > 0"))
         assert smtp_sink.messages == []
         await smtp_sink.start()
         await eventually(lambda: _accepted(system, 3), 60)

@@ -86,7 +86,7 @@ async def test_a_name_stands_only_where_texts_belong(
     await handle.signal("respond", {"text": NAME, "colour": "red"})
     wrong = await system.client.start_workflow(
         "Complaint",
-        {"content": NAME, "kind": "enquiry"},
+        {"content": NAME, "contract": f"{NAME} says so."},
         id="complaint/small/R-2",
         task_queue=system.settings.task_queue,
     )
