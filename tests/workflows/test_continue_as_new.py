@@ -37,6 +37,7 @@ async def test_a_long_complaint_continues_as_new_and_loses_nothing(
     async with Worker(client, task_queue=queue, workflows=[Complaint], activities=memory.activities):
         handle = await begin(client, queue, reference=reference)
         await handle.execute_update("note", {"text": "First.", "key": "first"})
+        named = await handle.execute_update("note", {"text": "Named."}, id="desk-2")
         memory.away = away
         latest = client.get_workflow_handle(handle.id)
         for number in range(25):
@@ -45,14 +46,15 @@ async def test_a_long_complaint_continues_as_new_and_loses_nothing(
         await eventually(lambda: _continued(client, handle.id))
         again = await latest.execute_update("note", {"text": "First.", "key": "first"})
         assert again["seq"] == 3, "a key holds over runs"
+        assert await latest.execute_update("note", {"text": "Named."}, id="desk-2") == named, "an update's id is a key"
         memory.away = False
         await latest.execute_update("answer", {"text": "Done."})
         await latest.execute_update("accept", {})
         await asyncio.wait_for(latest.result(), 60)
     entries = memory.ledger[f"small/{reference}"]
     assert [e.seq for e in entries] == list(range(1, len(entries) + 1))
-    assert [e.type for e in entries].count("noted") == 51
-    assert len(memory.texts[f"small/{reference}"]) == 53
+    assert [e.type for e in entries].count("noted") == 52
+    assert len(memory.texts[f"small/{reference}"]) == 54
 
 
 async def _continued(client: Client, workflow_id: str) -> bool:
