@@ -17,6 +17,7 @@ _UNITS: dict[Language, tuple[str, ...]] = {
     "en": (" d", " h", " min", " s"),
     "zh-CN": ("天", "小时", "分钟", "秒"),
 }
+_MOMENT: dict[Language, str] = {"en": "less than a second", "zh-CN": "不到一秒"}
 
 
 def zone_of(name: str | None, otherwise: ZoneInfo) -> ZoneInfo:
@@ -49,6 +50,8 @@ def offset(at: datetime) -> str:
 def span(length: timedelta, language: Language) -> str:
     """A length of time in its two greatest units, rounded down: 2 h 5 min."""
     seconds = max(0, int(length.total_seconds()))
+    if not seconds:
+        return _MOMENT[language]
     amounts = (seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60, seconds % 60)
     said = [f"{n}{unit}" for n, unit in zip(amounts, _UNITS[language], strict=True)]
     first = next((i for i, n in enumerate(amounts) if n), 3)
