@@ -224,14 +224,14 @@ def test_templates_reach_nothing_of_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("length", "en", "zh"),
     [
-        (timedelta(), "0 s", "0秒"),
+        (timedelta(), "less than a second", "不到一秒"),
         (timedelta(seconds=59), "59 s", "59秒"),
         (timedelta(minutes=1, seconds=5), "1 min 5 s", "1分钟5秒"),
         (timedelta(hours=2), "2 h", "2小时"),
         (timedelta(hours=2, minutes=5), "2 h 5 min", "2小时5分钟"),
         (timedelta(days=3, hours=4, minutes=59), "3 d 4 h", "3天4小时"),
         (timedelta(days=3, minutes=59), "3 d", "3天"),
-        (timedelta(seconds=-4), "0 s", "0秒"),
+        (timedelta(seconds=-4), "less than a second", "不到一秒"),
     ],
 )
 def test_spans(length: timedelta, en: str, zh: str) -> None:
