@@ -17,6 +17,7 @@ from typing import Annotated, Self
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
 
 PREFIX = "OMBUD_"
 LOCAL_ENV = "ombud.env"  # in the data folder, while `ombud up` runs
@@ -37,6 +38,10 @@ class Security(StrEnum):
 def _asyncpg(url: str) -> str:
     if not url.startswith("postgresql+asyncpg://"):
         raise ValueError("must begin with postgresql+asyncpg://")
+    try:
+        make_url(url)
+    except ValueError as error:
+        raise ValueError(f"is no address: {error}") from None
     return url
 
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, Plugin
 from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConfig
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from settings import environment
 
@@ -44,9 +45,23 @@ async def connect_temporal(*, plugins: list[Plugin] | None = None) -> Client:
     config = ClientConfig.load_client_connect_config(override_env_vars=environment())
     address = config.setdefault("target_host", "127.0.0.1:7233")
     try:
-        return await Client.connect(**config, data_converter=DATA_CONVERTER, plugins=plugins or [])
+        client = await Client.connect(**config, data_converter=DATA_CONVERTER, plugins=plugins or [])
     except (RuntimeError, RPCError) as error:
         raise TemporalUnreachableError(
             f"Temporal does not answer at {address}: {error}\n"
             "Start it (on one machine: `ombud up`) or set TEMPORAL_ADDRESS to where it is."
         ) from error
+    await _namespace(client, address)
+    return client
+
+
+async def _namespace(client: Client, address: str) -> None:
+    """A namespace that is not there would otherwise look like a complaint that is not there."""
+    try:
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise TemporalUnreachableError(
+                f"Temporal at {address} has no namespace {client.namespace!r}.\n"
+                f"Create it (`temporal operator namespace create -n {client.namespace}`) or set TEMPORAL_NAMESPACE."
+            ) from None

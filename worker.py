@@ -93,7 +93,21 @@ async def _look_at_postgres(settings: Settings) -> None:
 async def _search_attributes(client: Client) -> None:
     """Register what is missing before the first complaint is run: upserting an unknown one would hold it up."""
     service = client.operator_service
-    known = await service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+    try:
+        known = await service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+    except RPCError as error:
+        raise SearchAttributesError(
+            f"The search attributes of namespace {client.namespace} cannot be looked up: {error}"
+        ) from error
+    if wrong := [
+        f"{key.name} must be {key.indexed_value_type.name.title()}"
+        for key in ALL
+        if known.custom_attributes.get(key.name, key.indexed_value_type) != key.indexed_value_type
+    ]:
+        raise SearchAttributesError(
+            f"Search attributes of namespace {client.namespace} have a wrong type: {', '.join(wrong)}.\n"
+            "Remove them with: temporal operator search-attribute remove --name NAME"
+        )
     missing = {key.name: key.indexed_value_type for key in ALL if key.name not in known.custom_attributes}
     if not missing:
         return
