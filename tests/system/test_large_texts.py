@@ -34,7 +34,5 @@ async def test_long_texts_that_gather_in_an_outage_are_recorded_after_it(tempora
         for number in range(6):
             await handle.execute_update("note", {"text": str(number) + "投" * (LIMIT_TEXT - 1)})
         memory.away = False
-        await eventually(
-            lambda: [e.type for e in memory.ledger.get(f"small/{reference}", [])].count("noted") == 7, 60
-        )
+        await eventually(lambda: [e.type for e in memory.ledger.get(f"small/{reference}", [])].count("noted") == 7, 60)
         assert (await handle.execute_update("note", {"text": "After."}))["event"] == "noted"
