@@ -84,7 +84,7 @@ def explain_invalid(what: str, error: ValidationError) -> str:
 
 
 _NO_TIME = "is no time: write one such as 2026-11-20T17:50:00+08:00"
-_NO_OBJECT = "must be a JSON object"
+_NO_OBJECT = "must be an object: names with values"
 _SAID = {
     "extra_forbidden": "unknown field; remove it or correct its name",
     "missing": "is missing",

@@ -142,12 +142,15 @@ def _effective(text: str, contract: Contract) -> datetime:
 
     try:
         if len(text) == len("2026-01-31"):
-            return datetime.combine(date.fromisoformat(text), time(), ZoneInfo(contract.calendar.zone))
-        instant = datetime.fromisoformat(text)
+            instant = datetime.combine(date.fromisoformat(text), time(), ZoneInfo(contract.calendar.zone))
+        else:
+            instant = datetime.fromisoformat(text)
     except ValueError:
         raise Invalid(f"{text!r} is neither a date such as 2026-01-31 nor a time with its offset.") from None
     if instant.tzinfo is None:
         raise Invalid(f"{text!r} has no offset; write a time such as 2026-01-31T00:00:00+08:00.")
+    if not 1900 <= instant.year <= 2199:
+        raise Invalid(f"{text!r} lies outside the years 1900 to 2199; look for a mistyped year.")
     return instant
 
 

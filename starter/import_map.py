@@ -192,7 +192,7 @@ def read_map(path: Path) -> Map:
         return Map.model_validate(YAML(typ="safe").load(path.read_text("utf-8")))
     except OSError as error:
         raise Invalid(f"Cannot read the map {path}: {error.strerror}.") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise Invalid(f"The map {path} is no YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
         raise Invalid(explain_invalid(f"The map {path}", error)) from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise Invalid(f"The map {path} is no YAML: {' '.join(str(error).split())}") from None

@@ -78,10 +78,10 @@ def read_directory(text: str, name: str) -> Directory:
     """The directory in a YAML file called `name`. Raises DirectoryError."""
     try:
         return Directory.model_validate(YAML(typ="safe").load(text))
-    except YAMLError as error:
-        raise DirectoryError(f"{name} is no YAML: {error}") from None
     except ValidationError as error:
         raise DirectoryError(explain_invalid(name, error)) from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise DirectoryError(f"{name} is no YAML: {' '.join(str(error).split())}") from None
 
 
 async def replace(connection: AsyncConnection, directory: Directory) -> None:

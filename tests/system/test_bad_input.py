@@ -11,14 +11,14 @@ from uuid import uuid4
 
 import pytest
 from temporalio.api.common.v1 import Payload
-from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import RawValue
 from temporalio.service import RPCError
 
 from deploy.temporal import binary
 from tests.starter.conftest import Cli, command_line, environment
-from tests.support.system import System
+from tests.support.history import unharmed
+from tests.support.system import SHIPPED, System
 from tests.support.wait import eventually
 
 Handle = WorkflowHandle[Any, Any]
@@ -111,12 +111,6 @@ async def failure(handle: Handle) -> str:
     with pytest.raises(WorkflowFailureError) as caught:
         await asyncio.wait_for(handle.result(), 60)
     return str(caught.value.cause)
-
-
-async def unharmed(handle: Handle) -> None:
-    """No workflow task of this run ever failed."""
-    async for event in handle.fetch_history_events():
-        assert event.event_type != EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED, event
 
 
 async def written(system: System) -> dict[str, int]:
@@ -404,3 +398,68 @@ async def test_nobody_behind_a_role_is_on_record_at_once(system: System) -> None
     await eventually(lambda: system.rows("SELECT 1 FROM ledger WHERE type = 'notice_undeliverable'"), 60)
     assert (await handle.execute_update("note", {"text": "Still here."}))["event"] == "noted"
     await unharmed(handle)
+
+
+NOT_UTF8, NESTED = b"\x96\xff", b"[" * 20_000
+
+
+@pytest.mark.parametrize(
+    "file", [b"a: [", b"[]", b"words", b"a: \x01", b"at: 2026-13-45", b"a: &a [*a]", NOT_UTF8, NESTED]
+)
+async def test_a_malformed_file_is_one_message(ombud: Cli, tmp_path: Path, file: bytes) -> None:
+    """As a map, a directory or a contract: YAML that is none, or says something else, is named with its fault."""
+    (tmp_path / "bad.yaml").write_bytes(file)
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    for arguments in (
+        ("import", "rows.csv", "--contract", "demo", "--map", "bad.yaml"),
+        ("directory", "import", "bad.yaml"),
+        ("contract", "check", "bad.yaml"),
+        ("contract", "publish", "bad.yaml", "--effective", "2026-01-01"),
+        ("due", "bad.yaml", "--received", "2026-11-20T17:50:00+08:00"),
+    ):
+        ended = await ombud(*arguments)
+        assert ended.code == 1, arguments
+        assert "bad.yaml" in ended.err + ended.out
+
+
+async def test_a_table_with_faults_gives_up_only_those_rows(system: System, ombud: Cli, tmp_path: Path) -> None:
+    """Each bad row stands among the rejects with its line and reason, and the good ones become complaints."""
+    good, another = new(), new()
+    (tmp_path / "map.yaml").write_text(
+        "contract: demo\nkind: enquiry\nreference: {column: ref}\nchannel: app\ncontent: {column: text}\n"
+        "received: {column: at, zone: Asia/Shanghai, time: '09:00'}\n"
+    )
+    rows = [
+        f"{good},hello,2026-11-20",
+        '"X"x,cut,2026-11-20',
+        f"{another},nul\x00here,2026-11-20",
+        "I4,x,9999-12-31",
+        "I5,,2026-11-20",
+        "I/6,x,2026-11-20",
+        "I7,x",
+        "I8,x,2026-02-30",
+        f"{good},other words,2026-11-20",
+        "I10,x,2026-11-20,more",
+    ]
+    (tmp_path / "rows.csv").write_text("\n".join(["ref,text,at", *rows]) + "\n")
+    ended = await ombud("import", "rows.csv", "--contract", "demo", "--map", "map.yaml", "--rejects", "out.csv")
+    assert ended.code == 1
+    assert "started: 2" in ended.out
+    rejects = (tmp_path / "out.csv").read_text().splitlines()[1:]
+    lines = {int(line.partition(",")[0]) for line in rejects}
+    assert len(rejects) == 8
+    assert lines - {2, 10} == {3, 5, 6, 7, 8, 9, 11}  # of two rows with one reference either is first
+    await eventually(lambda: _rows(system, "SELECT id FROM complaints", 2))
+
+
+async def _rows(system: System, query: str, expected: int) -> bool:
+    return len(await system.rows(query)) == expected
+
+
+async def test_a_contract_cannot_be_in_force_since_nowhen(ombud: Cli, tmp_path: Path) -> None:
+    """A date that no calendar or database holds is refused by name."""
+    contract = str(SHIPPED[0])
+    for since in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0026-01-01"):
+        ended = await ombud("contract", "publish", contract, "--effective", since)
+        assert ended.code == 1
+        assert "look for a mistyped year" in ended.err

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 from temporalio.api.common.v1 import Payload
-from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
 
 from rules.commands import COMMANDS, OpenComplaint
 from rules.values import Value
+from tests.support.history import unharmed
 from tests.support.system import System
 from tests.support.wait import eventually
 
@@ -97,11 +97,6 @@ def start_of(reference: str) -> dict[str, Any]:
 def texts_of(model: type[Value]) -> dict[str, Any]:
     """A sound input of a command, as far as text goes."""
     return {name: "Some words." for name in ("text", "cause", "reason", "plan") if name in model.model_fields}
-
-
-async def unharmed(handle: WorkflowHandle[Any, Any]) -> None:
-    async for event in handle.fetch_history_events():
-        assert event.event_type != EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED, event
 
 
 async def side_by_side(cases: list[Any], one: Callable[[Any], Any]) -> list[Any]:
