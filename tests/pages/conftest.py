@@ -3,7 +3,6 @@
 import re
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -11,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from settings import Settings
@@ -85,18 +83,3 @@ async def site(temporal_env: WorkflowEnvironment, settings: Settings, smtp_sink:
         )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE) as browser:
             yield Site(browser, system, smtp_sink)
-        await _end(system)
-
-
-async def _end(system: System) -> None:
-    """End what runs: a Post is known by its person alone, so one left over would keep mail from the next test."""
-    query = f"TaskQueue = '{system.settings.task_queue}' AND ExecutionStatus = 'Running'"
-
-    async def nothing_runs() -> bool:
-        found = [run async for run in system.client.list_workflows(query)]
-        for run in found:
-            with suppress(RPCError):  # it ended by itself
-                await system.client.get_workflow_handle(run.id).terminate()
-        return not found
-
-    await eventually(nothing_runs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +13,14 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 
 from rules.commands import OpenComplaint
 from rules.contract_file import read
 from settings import Settings
 from storage import contracts, directory
 from storage.database import create_engine, transaction
+from tests.support.wait import eventually
 from worker import worker
 from workflows.search_attributes import at_start
 
@@ -70,8 +72,23 @@ async def running(client: Client, settings: Settings) -> AsyncIterator[System]:
         await publish(engine)
         async with worker(client, settings):
             yield System(client, engine, settings)
+            await _end(client, settings.task_queue)
     finally:
         await engine.dispose()
+
+
+async def _end(client: Client, task_queue: str) -> None:
+    """End what runs: a Post is known by its person alone, so one left over would keep mail from the next test."""
+
+    async def nothing_runs() -> bool:
+        query = f"TaskQueue = '{task_queue}' AND ExecutionStatus = 'Running'"
+        found = [run async for run in client.list_workflows(query)]
+        for run in found:
+            with suppress(RPCError):  # it ended by itself
+                await client.get_workflow_handle(run.id).terminate()
+        return not found
+
+    await eventually(nothing_runs)
 
 
 async def publish(engine: AsyncEngine) -> None:
