@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import NoReturn
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
@@ -27,6 +29,9 @@ from workflows.post import Post
 from workflows.search_attributes import ALL
 
 LOGGER = logging.getLogger("ombud.worker")
+
+WORKFLOW_TASKS = 16
+"""Workflow tasks at a time. Each holds a record in a local activity; more of them would only wait for each other."""
 
 UNREACHABLE = 3
 """Exit code when a server that a worker cannot do without does not answer."""
@@ -50,6 +55,7 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
             workflows=[Complaint, Post],
             activities=[*records.activities, *posts.activities],
             graceful_shutdown_timeout=timedelta(seconds=20),
+            max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         ) as running:
             yield running
     finally:
@@ -125,5 +131,12 @@ async def _search_attributes(client: Client) -> None:
         ) from error
 
 
+def end(code: int) -> NoReturn:
+    """At the interpreter's own end a process that spoke to Temporal may crash, whose exit code would then be wrong."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    end(asyncio.run(main()))

@@ -55,9 +55,10 @@ class Begun:
 
 async def beginning(start: Any, surplus: tuple[Any, ...]) -> Begun:
     """What this run starts from, by the argument it was started with. Raises Stopped when there is nothing to run."""
+    if workflow.info().continued_run_id:
+        # Not among the bad starts: what cannot be read here is our own fault and waits for a corrected worker.
+        return _carried_on(Carried.model_validate(start))
     try:
-        if workflow.info().continued_run_id:
-            return _carried_on(Carried.model_validate(start))
         if isinstance(start, dict) and start.keys() == Revival.model_fields.keys():
             return await _revived(Revival.model_validate(start))
         if surplus:
