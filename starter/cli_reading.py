@@ -167,7 +167,19 @@ def _who(entry: Entry) -> str:
 
 def _said(data: dict[str, Any]) -> str:
     """The part of an entry's data that a person looks for."""
-    shown = ("clock", "rung", "due_at", "provisional", "reason", "outcome", "level", "category", "to", "follow", "flags")
+    shown = (
+        "clock",
+        "rung",
+        "due_at",
+        "provisional",
+        "reason",
+        "outcome",
+        "level",
+        "category",
+        "to",
+        "follow",
+        "flags",
+    )
     return "  ".join(f"{name}: {data[name]}" for name in shown if data.get(name))
 
 
