@@ -10,6 +10,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -32,6 +33,7 @@ from activities.interface import (
     Stream,
 )
 from activities.poke import poke
+from rules.duty import Nobody
 from settings import Settings
 from storage import ledger, posts, recording, registry
 from storage.content import MasterKeyError, Vault
@@ -84,18 +86,21 @@ class Records:
         try:
             async with self._transaction() as connection:
                 await recording.record(connection, self._vault, [batch])
-                told = await recording.addressees(connection, list(planned))
+                told = await recording.addressees(connection, list(planned), datetime.now(UTC))
         except ledger.DivergedError as error:
             activity.logger.warning("%s; the workflow goes on from there", error)
             return Recorded(diverged=True)
         urgent: dict[str, bool] = {}
+        why: dict[str, str] = {}
         for key, person in told.items():
-            if person is not None:
+            if isinstance(person, Nobody):
+                why[key] = person.reason
+            else:
                 urgent[person] = urgent.get(person, False) or planned[key].urgent
         await asyncio.gather(
             *(poke(self._client, self._task_queue, person, urgent=urgent[person]) for person in sorted(urgent))
         )
-        return Recorded(nobody=tuple(key for key, person in told.items() if person is None))
+        return Recorded(nobody=tuple(why), why=why)
 
     @activity.defn(name=LOAD)
     async def load(self, stream: Stream) -> Ledger:

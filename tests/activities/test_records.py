@@ -18,6 +18,7 @@ from activities.interface import Batch, Recorded, Registered, Registration, Reje
 from activities.records import Records
 from deploy.ports import free_port
 from rules.commands import OpenComplaint
+from rules.directory import Directory, Member
 from rules.law import law_of
 from rules.ledger import digest
 from settings import Settings
@@ -70,8 +71,8 @@ async def recorded(records: Records, work: Batch) -> Recorded:
 
 async def held(engine: AsyncEngine, person: str, *roles: str) -> None:
     """The person stands behind these roles."""
-    who = directory.Reached(name="Somebody", email="somebody@example.com", language="en", zone="UTC")
-    whole = directory.Directory(people={person: who}, roles={"*": dict.fromkeys(roles, (person,))})
+    who = Member(name="Somebody", email="somebody@example.com", language="en", zone="UTC")
+    whole = Directory(people={person: who}, roles={"*": dict.fromkeys(roles, (person,))})
     async with transaction(engine) as connection:
         await directory.replace(connection, whole)
 
@@ -130,7 +131,8 @@ async def test_a_record_is_whole_and_pokes_whoever_is_told(
     await registered(records)
     story = sad_story()
     result = await recorded(records, batch(story, version))
-    assert result == Recorded(nobody=("small/R-1/first_response#1@due/handler.manager",))
+    manager = "small/R-1/first_response#1@due/handler.manager"
+    assert result == Recorded(nobody=(manager,), why={manager: "nobody stands behind the role"})
     loaded = await ActivityEnvironment().run(records.load, Stream(complaint="small/R-1"))
     assert list(loaded.entries) == story.entries
     assert await pokes(temporal_env.client, person) == [False]

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -284,7 +284,8 @@ async def test_roles_are_resolved_when_the_message_is_made(desk: Desk) -> None:
     assert (await desk.deliver("cy")).sent == 0
     assert (await desk.deliver("ann")).sent == 1
     async with transaction(desk.engine) as connection:
-        assert await posts.who_waits(connection) == ["bo"]
+        behind = await posts.behind(connection, datetime.now(UTC))
+        assert await posts.who_waits(connection, behind) == ["bo"]
 
 
 async def test_somebody_who_left_is_undeliverable(desk: Desk) -> None:
@@ -397,7 +398,7 @@ async def test_a_poke_starts_the_post_of_a_person(desk: Desk) -> None:
     heir = f"heir.{desk.queue[-8:]}"
     await desk.people(PEOPLE.replace("  cy: ", f"  {heir}: ").replace("[cy]", f"[{heir}]"))
     async with transaction(desk.engine) as connection:
-        assert heir in await posts.who_waits(connection)
+        assert heir in await posts.who_waits(connection, await posts.behind(connection, datetime.now(UTC)))
     queue = f"post-{desk.queue}"
     async with Worker(desk.client, task_queue=queue, workflows=[Post], activities=desk.office.activities):
         await poke(desk.client, queue, heir)

@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 
 from rules.commands import OpenComplaint
 from rules.contract_file import read
+from rules.directory_file import read_directory
 from settings import Settings
 from storage import contracts, directory
 from storage.database import create_engine, transaction
@@ -100,4 +101,4 @@ async def publish(engine: AsyncEngine) -> None:
         for file in SHIPPED:
             contract = read(file.read_text(encoding="utf-8"), file.name, now).contract
             await contracts.publish(connection, contract, since, "test", now)
-        await directory.replace(connection, directory.read_directory(people.read_text(encoding="utf-8"), people.name))
+        await directory.replace(connection, read_directory(people.read_text(encoding="utf-8"), people.name))
