@@ -66,7 +66,7 @@ def read_calendar(draft: Draft, text: str, name: str) -> None:
 _HOW = "name them as attendees by address, or begin the summary with the person's id or address"
 
 
-def _wrong_with(event: icalendar.cal.Component) -> Iterator[str]:
+def _wrong_with(event: Any) -> Iterator[str]:
     """Why a series cannot be taken, before it is followed through its occurrences."""
     if "UID" not in event or "DTSTART" not in event:
         yield "has no UID or no DTSTART"
@@ -86,11 +86,11 @@ def _wrong_with(event: icalendar.cal.Component) -> Iterator[str]:
             yield f"repeats for too long (at most {MOST:,} times or days); give the person weekly hours"
 
 
-def _kinds(event: icalendar.cal.Component) -> set[str]:
+def _kinds(event: Any) -> set[str]:
     return {WHAT[category.upper()] for category in event.categories if category.upper() in WHAT}
 
 
-def _named(event: icalendar.cal.Component) -> Iterator[str]:
+def _named(event: Any) -> Iterator[str]:
     """Attendees by address, else the first word of the summary."""
     attendees = event.get("ATTENDEE", [])
     listed = attendees if isinstance(attendees, list) else [attendees]

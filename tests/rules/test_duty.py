@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -170,7 +171,7 @@ DAYS = st.integers(0, 9).map(lambda n: datetime(2026, 3, 24, tzinfo=UTC).date() 
 ROSTERS = st.fixed_dictionaries(
     {"zone": ZONES},
     optional={
-        "hours": st.fixed_dictionaries({}, optional={day: WINDOW for day in ("mon", "wed", "fri", "sun")}).filter(bool),
+        "hours": st.fixed_dictionaries({}, optional=dict.fromkeys(("mon", "wed", "fri", "sun"), WINDOW)).filter(bool),
         "shifts": st.lists(st.fixed_dictionaries({"on": DAYS, "hours": WINDOW}), max_size=2),
         "absences": st.lists(st.fixed_dictionaries({"from": DAYS, "to": DAYS}), max_size=1).map(
             lambda drawn: [{"from": min(a.values()), "to": max(a.values()), "deputy": "z"} for a in drawn]
@@ -191,7 +192,7 @@ def test_gaps_are_exactly_when_nobody_is_told(drawn: list[dict[str, Any]], deput
     since = datetime(2026, 3, 27, 12, tzinfo=UTC)
     until = since + timedelta(days=4)
     missing = list(gaps(found, "small", ROLE, since, until))
-    assert all(earlier.end < later.start for earlier, later in zip(missing, missing[1:], strict=False))
+    assert all(earlier.end < later.start for earlier, later in pairwise(missing))
     for minutes in range(0, 4 * 24 * 60, 15):
         instant = since + timedelta(minutes=minutes)
         inside = any(gap.start <= instant < gap.end for gap in missing)
@@ -209,7 +210,7 @@ def contract(*, on_call: bool) -> Contract:
 
 def everybody(**manager: Any) -> Directory:
     """Every role is held by somebody always there, but the managers'."""
-    always = dict.fromkeys((name for name in SMALL["roles"] if name != ROLE), ["ann"])
+    always = {name: ["ann"] for name in SMALL["roles"] if name != ROLE}
     people = {"ann": member(), "mo": member("Asia/Shanghai", **manager)}
     return Directory.model_validate({"people": people, "roles": {"*": {**always, ROLE: ["mo"]}}})
 
