@@ -193,12 +193,6 @@ class Member(Reached):
                 days.setdefault(span.start.astimezone(self.clock).date(), []).append(span)
         return days
 
-    @cached_property
-    def longest(self) -> timedelta:
-        """Of all shifts and hours; none began longer ago than that and still lasts."""
-        spans = (span for day in self.dated.values() for span in day)
-        return max((span.end - span.start for span in spans), default=timedelta()) + timedelta(days=2)
-
     def windows(self, day: date, hours: Any) -> Iterator[Interval]:
         """Hours of a date as instants; what the local clock skips is left out."""
         midnight = datetime.combine(day, time.min)

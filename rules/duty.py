@@ -39,13 +39,13 @@ def absence(member: Member, at: datetime) -> Absence | None:
 
 def windows(member: Member, since: datetime, until: datetime) -> Iterator[Interval]:
     """Every stretch of duty of a person with hours or shifts that meets this period."""
-    day = (since - member.longest).astimezone(member.clock).date()
-    last = until.astimezone(member.clock).date()
     period = Interval(since, until)
+    yield from (shift for shifts in member.dated.values() for shift in shifts if shift.meets(period))
+    day = since.astimezone(member.clock).date() - timedelta(days=2)  # weekly hours end on the day after at the latest
+    last = until.astimezone(member.clock).date()
     while day <= last:
-        dated = member.dated.get(day)
-        found = dated if dated is not None else member.windows(day, member.week[day.weekday()])
-        yield from (window for window in found if window.meets(period))
+        if day not in member.dated:
+            yield from (hours for hours in member.windows(day, member.week[day.weekday()]) if hours.meets(period))
         day += timedelta(days=1)
 
 

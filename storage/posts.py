@@ -136,6 +136,8 @@ async def waiting(connection: AsyncConnection, groups: Sequence[Group]) -> list[
 
 async def unmanned(connection: AsyncConnection, found: Behind) -> list[Unmanned]:
     """The notices behind which nobody stands, as far as their complaint is open and can go on to the next step."""
+    if not found.nobody:
+        return []
     rows = await connection.execute(
         select(notices.c.key, notices.c.complaint, notices.c.contract, notices.c.role, complaints.c.against)
         .join(complaints, complaints.c.id == notices.c.complaint)

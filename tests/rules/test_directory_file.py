@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,6 +51,12 @@ def test_every_mistake_is_named() -> None:
     lines = str(refused.value).splitlines()
     assert len(lines) == 6
     assert {line.split(":")[1] for line in lines} == {"2", "3"}
+
+
+def test_the_documented_example_is_sound() -> None:
+    """What docs/directory.md shows can be imported as it stands."""
+    text = Path("docs/directory.md").read_text(encoding="utf-8").split("```yaml\n")[1].partition("```")[0]
+    assert read_directory(text, "directory.md").people["wu.fang"].absences[0].deputy == "chen.lin"
 
 
 def directory(roles: dict[str, dict[str, list[str]]], **absences: list[dict[str, Any]]) -> Directory:
