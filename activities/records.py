@@ -32,8 +32,9 @@ from activities.interface import (
     Rejected,
     Stream,
 )
-from activities.poke import poke
+from activities.poke import poke, report
 from rules.duty import Nobody
+from rules.notices import Outcome
 from settings import Settings
 from storage import ledger, posts, recording, registry
 from storage.content import MasterKeyError, Vault
@@ -111,11 +112,17 @@ class Records:
     @activity.defn(name=REVIVE)
     async def revive(self, stream: Stream) -> Registered:
         """What a complaint that lost its run is pinned to; whoever has mail for or from it is poked."""
+        now = datetime.now(UTC)
         async with self._transaction() as connection:
             found = await registry.pinned(connection, stream.complaint)
             await posts.tell_again(connection, stream.complaint)
-            waiting = await posts.who_waits(connection)
+            behind = await posts.behind(connection, now)
+            waiting = await posts.who_waits(connection, behind)
+            unmanned = [one for one in await posts.unmanned(connection, behind) if one.complaint == stream.complaint]
         await asyncio.gather(*(poke(self._client, self._task_queue, person) for person in waiting))
+        for one in unmanned:  # to the workflow that asks: it may have been lost before it heard of it
+            nobody = Outcome(notice=one.notice, accepted=False, at=now, reason=one.reason)
+            await report(self._client, one.complaint, nobody)
         return Registered(
             standing=found.standing, message=found.message, version=found.version, contract=found.snapshot
         )

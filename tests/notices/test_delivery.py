@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
@@ -38,6 +39,11 @@ def proposed(reference: str = "R-1") -> Story:
     story.tell("findings", "2026-03-02 11:00", cause="A loose screw.")
     story.tell("propose", "2026-03-02 12:00")
     return story
+
+
+async def held(connection: AsyncConnection, person: str) -> list[posts.Group]:
+    """What waits for a person now."""
+    return (await posts.behind(connection, datetime.now(UTC), person)).persons[person]
 
 
 def body(mail: EmailMessage, kind: str = "plain") -> str:
@@ -98,7 +104,7 @@ async def test_no_message_left_behind_is_forgotten(desk: Desk, monkeypatch: pyte
         who = await posts.person(connection, "cy")
         assert who is not None
         for _ in range(2):
-            await desk.office._claim(connection, who)
+            await desk.office._claim(connection, who, await held(connection, "cy"), datetime.now(UTC))
     rounds = [await desk.deliver("cy") for _ in range(2)]
     assert [(r.sent, r.waiting) for r in rounds] == [(1, 1), (1, 0)]
 
@@ -385,10 +391,10 @@ async def test_what_one_round_holds_no_other_round_claims(desk: Desk) -> None:
     """Invariant 12: while one round is claiming, another sees only what came since."""
     await desk.record(missed("R-1"))
     async with transaction(desk.engine) as first:
-        held = await posts.waiting(first, "cy")
+        held = await posts.waiting(first, await held(first, "cy"))
         await desk.record(missed("R-2"))
         async with transaction(desk.engine) as second:
-            free = await posts.waiting(second, "cy")
+            free = await posts.waiting(second, await held(second, "cy"))
     assert [notice.key.split("/")[1] for notice in held] == ["R-1"]
     assert [notice.key.split("/")[1] for notice in free] == ["R-2"]
 
