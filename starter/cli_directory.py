@@ -35,7 +35,7 @@ def import_directory(
     from datetime import UTC, datetime
 
     from rules.directory_file import DirectoryError
-    from starter.directory_files import read_files
+    from starter.directory_files import read_files, read_whole
     from starter.errors import Invalid
     from starter.postgres import postgres, settings_in_force
     from storage import posts
@@ -44,9 +44,10 @@ def import_directory(
 
     async def run() -> Directory:
         now = datetime.now(UTC)
+        whole = read_whole(files)
         settings = settings_in_force()
         async with postgres(settings) as engine, transaction(engine) as connection:
-            directory = read_files(files, await stored(connection))
+            directory = read_files(files, whole or await stored(connection))
             await replace(connection, directory)
             behind = await posts.behind(connection, now)
             waiting = await posts.who_waits(connection, behind)

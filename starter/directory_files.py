@@ -62,18 +62,22 @@ class Draft:
         return build({"people": self.people, "roles": self.roles}, self.place)
 
 
-def read_files(files: list[Path], before: Directory | None) -> Directory:
-    """The directory that these files make of the one before; people and roles are read first, whatever the order.
-
-    Raises DirectoryError with every mistake, and Invalid for a file that cannot be read.
-    """
-    from starter.directory_calendar import read_calendar
-
+def read_whole(files: list[Path]) -> Directory | None:
+    """The directory in the YAML file among these, where there is one. Raises as `read_files` does."""
     whole = [file for file in files if file.suffix.lower() in {".yaml", ".yml"}]
     if len(whole) > 1:
         raise Invalid(f"A YAML file is a whole directory; give one, not {len(whole)}.")
-    for file in whole:
-        before = read_directory(read_text(str(file)), str(file))
+    return read_directory(read_text(str(whole[0])), str(whole[0])) if whole else None
+
+
+def read_files(files: list[Path], before: Directory | None) -> Directory:
+    """What the tables and calendars among these files make of the directory before.
+
+    People and roles are read first, whatever the order. Raises DirectoryError with every mistake, and Invalid for a
+    file that cannot be read.
+    """
+    from starter.directory_calendar import read_calendar
+
     draft = Draft(before)
     tables = [(file, _what(file)) for file in files if file.suffix.lower() == ".csv"]
     for file, what in sorted(tables, key=lambda table: list(TABLES).index(table[1])):

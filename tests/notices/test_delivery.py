@@ -391,11 +391,11 @@ async def test_what_one_round_holds_no_other_round_claims(desk: Desk) -> None:
     """Invariant 12: while one round is claiming, another sees only what came since."""
     await desk.record(missed("R-1"))
     async with transaction(desk.engine) as first:
-        held = await posts.waiting(first, await held(first, "cy"))
+        taken = await posts.waiting(first, await held(first, "cy"))
         await desk.record(missed("R-2"))
         async with transaction(desk.engine) as second:
             free = await posts.waiting(second, await held(second, "cy"))
-    assert [notice.key.split("/")[1] for notice in held] == ["R-1"]
+    assert [notice.key.split("/")[1] for notice in taken] == ["R-1"]
     assert [notice.key.split("/")[1] for notice in free] == ["R-2"]
 
 

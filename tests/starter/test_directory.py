@@ -11,7 +11,7 @@ import pytest
 from rules.directory import Directory
 from rules.directory_file import DirectoryError
 from rules.duty import Nobody, holder
-from starter.directory_files import read_files
+from starter.directory_files import read_files, read_whole
 from starter.errors import Invalid
 from tests.starter.conftest import Cli
 
@@ -61,7 +61,7 @@ class Folder:
         for name, text in files.items():
             paths.append(self.path / name.replace("_", "."))
             paths[-1].write_text(text, encoding="utf-8")
-        self.directory = read_files(paths, self.directory)
+        self.directory = read_files(paths, read_whole(paths) or self.directory)
         return self.directory
 
     def told(self, when: str, contract: str = "other") -> str | Nobody:
@@ -112,6 +112,16 @@ def test_a_calendar_brings_shifts_and_absences(folder: Folder) -> None:
     assert span.end == datetime(2026, 3, 11, 23, tzinfo=UTC)
     again = folder.take(july_ics=CALENDAR)
     assert again == found, "the same calendar once more changes nothing"
+
+
+def test_a_yaml_file_is_all_of_it(folder: Folder) -> None:
+    """A YAML file replaces everything, tables beside it add to that; two of them are refused."""
+    folder.take(people_csv=PEOPLE, roles_csv=ROLES, shifts_csv=SHIFTS)
+    whole = "people: {di: {name: Di, email: di@example.com, language: en, zone: UTC}}\nroles: {}\n"
+    found = folder.take(all_yaml=whole, roles_csv="contract,role,person\n*,handler.manager,di\n")
+    assert (list(found.people), folder.told("2026-03-02 21:00+08:00")) == (["di"], "di")
+    with pytest.raises(Invalid, match="give one, not 2"):
+        folder.take(one_yaml=whole, two_yaml=whole)
 
 
 def event(*lines: str) -> str:
