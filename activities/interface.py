@@ -88,6 +88,8 @@ class Recorded(Value):
     diverged: bool = False
     nobody: tuple[str, ...] = ()
     """Keys of notices behind whose role nobody stands: undeliverable at once (invariant 13)."""
+    why: dict[str, str] = {}
+    """By key, for each of them: whether nobody holds the role, or nobody of its holders is on duty."""
 
 
 class Delivered(Value):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,10 +23,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
-from activities.interface import DELIVER, OUTCOME, Delivered, complaint_id
+from activities.interface import DELIVER, Delivered
 from activities.mailer import Mailer, NotSentError, RefusedForGoodError
+from activities.poke import poke, report
 from activities.writing import Writer
 from rules.contract import Contract, DeliveryOf
 from rules.ledger import Entry
@@ -65,6 +66,7 @@ class PostOffice:
         self._engine = engine
         self._client = client
         self._mailer = mailer
+        self._task_queue = settings.task_queue
         self._vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
         self._writer = Writer(settings, self._vault, client.namespace, renderer)
         self._gather = gather
@@ -78,31 +80,51 @@ class PostOffice:
     async def deliver(self, person: str) -> Delivered:
         """Send this person one message with everything that waits, if anything does."""
         await self._report(person)
+        now = datetime.now(UTC)
         async with self._transaction() as db:
             who = await posts.person(db, person)
+            behind = await posts.behind(db, now, person)
+            unmanned = await posts.unmanned(db, behind)
             message = await posts.unsent(db, person)
-            if message is None and who is not None:
-                claimed = await self._claim(db, who)
-                if isinstance(claimed, Delivered):
-                    return claimed
-                message = claimed
+            hold = timedelta()
+            if message is None and who is not None and behind.count(person):
+                message, hold = await self._claim(db, who, behind.persons[person], now)
+        await self._hand_over(person, behind, unmanned, now)
         if message is None:
-            return Delivered()
+            return Delivered(waiting=behind.count(person), hold_seconds=hold.total_seconds())
         sent = await self._send(message, who)
         await self._report(person)
         async with self._transaction() as db:
             another = await posts.unsent(db, person) is not None
-            return Delivered(sent=sent, waiting=await posts.how_many_wait(db, person) + another)
+            behind = await posts.behind(db, datetime.now(UTC), person)
+        return Delivered(sent=sent, waiting=behind.count(person) + another)
 
-    async def _claim(self, db: AsyncConnection, who: Person) -> str | Delivered:
-        """Make one message of what waits; its id, or why there is none."""
-        now = datetime.now(UTC)
-        waiting = await posts.waiting(db, who.id)
+    async def _hand_over(
+        self, person: str, behind: posts.Behind, unmanned: Sequence[posts.Unmanned], now: datetime
+    ) -> None:
+        """What came while this person was on duty and no longer is for them: to whoever is, or back to its complaint.
+
+        Stands in no record until then, so that a round that breaks off here does it again.
+        """
+        try:
+            for other in sorted(behind.late - {person}):
+                await poke(self._client, self._task_queue, other)
+            for one in unmanned:
+                nobody = Outcome(notice=one.notice, accepted=False, at=now, reason=one.reason)
+                await report(self._client, one.complaint, nobody)
+        except RPCError as error:
+            raise _retry(error) from None
+
+    async def _claim(
+        self, db: AsyncConnection, who: Person, groups: Sequence[posts.Group], now: datetime
+    ) -> tuple[str | None, timedelta]:
+        """Make one message of what waits: its id, or how long that shall gather."""
+        waiting = await posts.waiting(db, groups)
         if not waiting:
-            return Delivered(waiting=await posts.how_many_wait(db, who.id))
+            return None, timedelta()
         last = await posts.last_accepted(db, who.id)
         if last and not any(notice.urgent for notice in waiting) and now < last + self._gather:
-            return Delivered(waiting=len(waiting), hold_seconds=(last + self._gather - now).total_seconds())
+            return None, last + self._gather - now
         keys = sorted(notice.key for notice in waiting)
         message = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:40]
         mail, problem = await self._writer.write(db, who, message, keys, now)
@@ -124,7 +146,7 @@ class PostOffice:
         await record_message(db, self._vault, message, [entry], {CLAIM: mail.decode()})
         if problem:
             await posts.flawed(db, message, problem)
-        return message
+        return message, timedelta()
 
     async def _send(self, message: str, who: Person | None) -> int:
         """Have the mail server take the message and record what it says; how many it took."""
@@ -174,12 +196,10 @@ class PostOffice:
     async def _tell(self, one: posts.Ended) -> None:
         at = one.undeliverable_at or one.accepted_at or datetime.now(UTC)
         outcome = Outcome(notice=one.notice, accepted=one.undeliverable_at is None, at=at, reason=one.reason)
-        complaint = self._client.get_workflow_handle(complaint_id(*one.complaint.split("/", 1)))
         try:
-            await complaint.signal(OUTCOME, outcome)
+            await report(self._client, one.complaint, outcome)
         except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:  # a complaint that has ended needs to know nothing
-                raise _retry(error) from None
+            raise _retry(error) from None
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -10,6 +10,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -31,7 +32,9 @@ from activities.interface import (
     Rejected,
     Stream,
 )
-from activities.poke import poke
+from activities.poke import poke, report
+from rules.duty import Nobody
+from rules.notices import Outcome
 from settings import Settings
 from storage import ledger, posts, recording, registry
 from storage.content import MasterKeyError, Vault
@@ -84,18 +87,21 @@ class Records:
         try:
             async with self._transaction() as connection:
                 await recording.record(connection, self._vault, [batch])
-                told = await recording.addressees(connection, list(planned))
+                told = await recording.addressees(connection, list(planned), datetime.now(UTC))
         except ledger.DivergedError as error:
             activity.logger.warning("%s; the workflow goes on from there", error)
             return Recorded(diverged=True)
         urgent: dict[str, bool] = {}
+        why: dict[str, str] = {}
         for key, person in told.items():
-            if person is not None:
+            if isinstance(person, Nobody):
+                why[key] = person.reason
+            else:
                 urgent[person] = urgent.get(person, False) or planned[key].urgent
         await asyncio.gather(
             *(poke(self._client, self._task_queue, person, urgent=urgent[person]) for person in sorted(urgent))
         )
-        return Recorded(nobody=tuple(key for key, person in told.items() if person is None))
+        return Recorded(nobody=tuple(why), why=why)
 
     @activity.defn(name=LOAD)
     async def load(self, stream: Stream) -> Ledger:
@@ -106,11 +112,17 @@ class Records:
     @activity.defn(name=REVIVE)
     async def revive(self, stream: Stream) -> Registered:
         """What a complaint that lost its run is pinned to; whoever has mail for or from it is poked."""
+        now = datetime.now(UTC)
         async with self._transaction() as connection:
             found = await registry.pinned(connection, stream.complaint)
             await posts.tell_again(connection, stream.complaint)
-            waiting = await posts.who_waits(connection)
+            behind = await posts.behind(connection, now)
+            waiting = await posts.who_waits(connection, behind)
+            unmanned = [one for one in await posts.unmanned(connection, behind) if one.complaint == stream.complaint]
         await asyncio.gather(*(poke(self._client, self._task_queue, person) for person in waiting))
+        for one in unmanned:  # to the workflow that asks: it may have been lost before it heard of it
+            nobody = Outcome(notice=one.notice, accepted=False, at=now, reason=one.reason)
+            await report(self._client, one.complaint, nobody)
         return Registered(
             standing=found.standing, message=found.message, version=found.version, contract=found.snapshot
         )

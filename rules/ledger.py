@@ -77,7 +77,7 @@ def explain_invalid(what: str, error: ValidationError) -> str:
     lines = []
     for problem in problems[:MOST_PROBLEMS]:
         where = ".".join(str(part)[:100] for part in problem["loc"]) or "input"
-        lines.append(f"{where}: {_said(problem)}")
+        lines.append(f"{where}: {said(problem)}")
     if more := len(problems) - len(lines):
         lines.append(f"and {more:,} more")
     return f"{what} is not valid. " + "; ".join(lines)
@@ -101,7 +101,8 @@ _SAID = {
 }
 
 
-def _said(problem: ErrorDetails) -> str:
+def said(problem: ErrorDetails) -> str:
+    """One mistake of an input, in words its sender understands."""
     match problem["type"]:
         case kind if kind in _SAID:
             return _SAID[kind]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
 from itertools import accumulate
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -97,20 +97,7 @@ class Compiler:
 
     def first_showing(self, local: datetime) -> datetime:
         """The first instant (UTC) at which the local clock shows this time or a later one."""
-        after = local.replace(tzinfo=self.zone).astimezone(UTC)
-        if self._shown(after) == local:
-            return after
-        before = local.replace(tzinfo=self.zone, fold=1).astimezone(UTC)
-        while after - before > _MICROSECOND:  # a skipped time: close in on the jump
-            middle = before + (after - before) // 2
-            if self._shown(middle) < local:
-                before = middle
-            else:
-                after = middle
-        return after
-
-    def _shown(self, at: datetime) -> datetime:
-        return at.astimezone(self.zone).replace(tzinfo=None)
+        return first_showing(local, self.zone)
 
     def _windows_of(self, year: int) -> list[Window]:
         """The windows that start in the year, in order."""
@@ -142,3 +129,22 @@ class Compiler:
                 closing = self.first_showing(midnight + timedelta(minutes=window.end))
             if opening < closing:
                 yield Window(ordinal, opening, closing)
+
+
+def first_showing(local: datetime, zone: tzinfo) -> datetime:
+    """The first instant (UTC) at which the clock of a zone shows this time or a later one."""
+    after = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if _shown(after, zone) == local:
+        return after
+    before = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    while after - before > _MICROSECOND:  # a skipped time: close in on the jump
+        middle = before + (after - before) // 2
+        if _shown(middle, zone) < local:
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+def _shown(at: datetime, zone: tzinfo) -> datetime:
+    return at.astimezone(zone).replace(tzinfo=None, fold=0)

@@ -12,7 +12,16 @@ from typing import NoReturn
 
 import typer
 
-from starter import cli_admin, cli_complaints, cli_contract, cli_demo, cli_import, cli_reading, cli_revive
+from starter import (
+    cli_admin,
+    cli_complaints,
+    cli_contract,
+    cli_demo,
+    cli_directory,
+    cli_import,
+    cli_reading,
+    cli_revive,
+)
 from starter.errors import OmbudError
 
 app = typer.Typer(
@@ -21,7 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for group in (cli_complaints, cli_reading, cli_import, cli_contract, cli_admin, cli_revive, cli_demo):
+for group in (cli_complaints, cli_reading, cli_import, cli_contract, cli_directory, cli_admin, cli_revive, cli_demo):
     group.mount(app)
 
 

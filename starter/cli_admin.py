@@ -1,4 +1,4 @@
-"""What operations run: the servers, the tables, the directory, and the queues that nobody may overlook."""
+"""What operations run: the servers, the tables, and the queues that nobody may overlook."""
 
 from __future__ import annotations
 
@@ -9,18 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from storage.directory import Directory
     from storage.rebuild import Difference
     from storage.stuck import Stuck
-
-directory_app = typer.Typer(help="Who stands behind the roles of the contracts now.", no_args_is_help=True)
 
 
 def mount(app: typer.Typer) -> None:
     app.command()(stuck)
     app.command()(rebuild)
     app.command()(migrate)
-    app.add_typer(directory_app, name="directory")
     app.command()(serve)
     app.command()(up)
 
@@ -95,70 +91,6 @@ def migrate() -> None:
     except PostgresUnreachableError as error:
         raise Unreachable(str(error)) from None
     print("The tables are up to date.")
-
-
-@directory_app.command("import")
-def import_directory(file: Annotated[Path, typer.Argument(metavar="FILE.yaml")]) -> None:
-    """Put the directory in this file in the place of the one in Postgres. Notices that wait go to whom it names."""
-    from activities.poke import poke
-    from starter.errors import Invalid, Unreachable
-    from starter.fields import read_text
-    from starter.postgres import postgres, settings_in_force
-    from storage import posts
-    from storage.database import transaction
-    from storage.directory import DirectoryError, read_directory, replace
-    from temporal_client import TemporalUnreachableError, connect_temporal
-
-    try:
-        directory = read_directory(read_text(str(file)), str(file))
-    except DirectoryError as error:
-        raise Invalid(str(error)) from None
-
-    async def run() -> None:
-        settings = settings_in_force()
-        async with postgres(settings) as engine, transaction(engine) as connection:
-            await replace(connection, directory)
-            waiting = await posts.who_waits(connection)
-        if not waiting:
-            return
-        try:
-            client = await connect_temporal()
-        except TemporalUnreachableError as error:
-            raise Unreachable(
-                f"The directory is in place, but mail waits for {', '.join(waiting)}, who cannot be poked: {error}\n"
-                "Import it once more when Temporal answers."
-            ) from None
-        for person in waiting:
-            await poke(client, settings.task_queue, person)
-
-    asyncio.run(run())
-    roles = sum(len(held) for held in directory.roles.values())
-    print(f"{len(directory.people)} people stand behind {roles} roles.")
-
-
-@directory_app.command("show")
-def show_directory() -> None:
-    """Show who stands behind the roles now."""
-    from starter.cli_reading import table
-    from starter.postgres import postgres
-    from storage.database import transaction
-    from storage.directory import stored
-
-    async def read() -> Directory | None:
-        async with postgres() as engine, transaction(engine) as connection:
-            return await stored(connection)
-
-    directory = asyncio.run(read())
-    if directory is None:
-        print("The directory is empty; import one: ombud directory import FILE.")
-        return
-    rows = [
-        (contract, role, person, directory.people[person].name, directory.people[person].email)
-        for contract, roles in directory.roles.items()
-        for role, persons in roles.items()
-        for person in persons
-    ]
-    table("", ("contract", "role", "person", "name", "address"), rows)
 
 
 def serve() -> None:

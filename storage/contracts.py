@@ -106,5 +106,11 @@ async def published(connection: AsyncConnection) -> list[Version]:
     return [_version(row) for row in await connection.execute(query)]
 
 
+async def latest(connection: AsyncConnection, at: datetime) -> dict[str, Contract]:
+    """Each contract as its version in force at a moment says."""
+    versions = {v.contract: v for v in await published(connection) if v.effective_from <= at}
+    return {name: version.parsed() for name, version in versions.items()}
+
+
 def _version(row: Row[Any]) -> Version:
     return Version(**row._asdict())

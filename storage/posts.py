@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.directory import Person, holder
+from rules.duty import Nobody, held_throughout, holder
+from storage.directory import Person, stored
 from storage.ledger import stream_of
-from storage.tables import clocks, complaints, holders, ledger, messages, notices, people
+from storage.tables import clocks, complaints, ledger, messages, notices, people
 
 MOST = 200
 """Notices in one message; the rest leave with the next one at once."""
@@ -25,6 +26,38 @@ class Waiting(NamedTuple):
 
     key: str
     urgent: bool
+
+
+class Group(NamedTuple):
+    """Notices that wait for the same role in cases against the same person, and so for one recipient."""
+
+    contract: str
+    role: str
+    against: str | None
+    waiting: int
+    since: datetime
+
+
+class Behind(NamedTuple):
+    """Who stands behind what waits."""
+
+    persons: dict[str, list[Group]]
+    nobody: dict[Group, str]
+    """With the reason."""
+    late: set[str]
+    """Those of the persons who did not stand there all the time since, and may not know that it waits."""
+
+    def count(self, person: str) -> int:
+        """How many notices wait for this person, those held by other transactions included."""
+        return sum(group.waiting for group in self.persons.get(person, ()))
+
+
+class Unmanned(NamedTuple):
+    """A notice that waits and behind whose role nobody stands."""
+
+    notice: str
+    complaint: str
+    reason: str
 
 
 class Ended(NamedTuple):
@@ -42,7 +75,8 @@ class Ended(NamedTuple):
 
 async def person(connection: AsyncConnection, id_: str) -> Person | None:
     """Who this is now; nothing for somebody who left the directory."""
-    row = (await connection.execute(select(people).where(people.c.id == id_))).one_or_none()
+    columns = [people.c[name] for name in Person.model_fields]
+    row = (await connection.execute(select(*columns).where(people.c.id == id_))).one_or_none()
     return Person.model_validate(row._asdict()) if row else None
 
 
@@ -63,12 +97,36 @@ async def unsent(connection: AsyncConnection, id_: str) -> str | None:
     return found
 
 
-async def waiting(connection: AsyncConnection, id_: str) -> list[Waiting]:
-    """Notices for roles whose holder this person is now, urgent ones first; held by this transaction until it ends."""
+async def behind(connection: AsyncConnection, at: datetime, person: str | None = None) -> Behind:
+    """Who stands behind everything that waits at this instant; with a person, only behind roles in their reach."""
+    directory = await stored(connection)
+    query = (
+        select(notices.c.contract, notices.c.role, complaints.c.against, func.count(), func.min(notices.c.planned_at))
+        .join(complaints, complaints.c.id == notices.c.complaint)
+        .where(_planned())
+        .group_by(notices.c.contract, notices.c.role, complaints.c.against)
+    )
+    if person is not None:
+        query = query.where(notices.c.role.in_(directory.reach(person) if directory else ()))
+    found = Behind({}, {}, set())
+    for row in await connection.execute(query):
+        group = Group(*row)
+        told = holder(directory, group.contract, group.role, at, group.against)
+        if isinstance(told, Nobody):
+            found.nobody[group] = told.reason
+        else:
+            found.persons.setdefault(told, []).append(group)
+            if directory and not held_throughout(directory, *group[:2], group.since, at, group.against):
+                found.late.add(told)
+    return found
+
+
+async def waiting(connection: AsyncConnection, groups: Sequence[Group]) -> list[Waiting]:
+    """The notices of these groups, urgent ones first; held by this transaction until it ends."""
     found = await connection.execute(
         select(notices.c.key, notices.c.urgent)
         .join(complaints, complaints.c.id == notices.c.complaint)
-        .where(_waits_for(id_))
+        .where(_planned(), _of(groups))
         .order_by(notices.c.urgent.desc(), notices.c.planned_at, notices.c.key)
         .limit(MOST)
         .with_for_update(of=notices, skip_locked=True)
@@ -76,26 +134,25 @@ async def waiting(connection: AsyncConnection, id_: str) -> list[Waiting]:
     return [Waiting(*row) for row in found]
 
 
-async def how_many_wait(connection: AsyncConnection, id_: str) -> int:
-    """How many notices wait for this person, those held by other transactions included."""
-    return (
-        await connection.scalar(
-            select(func.count())
-            .select_from(notices)
-            .join(complaints, complaints.c.id == notices.c.complaint)
-            .where(_waits_for(id_))
-        )
-    ) or 0
+async def unmanned(connection: AsyncConnection, found: Behind) -> list[Unmanned]:
+    """The notices behind which nobody stands, as far as their complaint is open and can go on to the next step."""
+    if not found.nobody:
+        return []
+    rows = await connection.execute(
+        select(notices.c.key, notices.c.complaint, notices.c.contract, notices.c.role, complaints.c.against)
+        .join(complaints, complaints.c.id == notices.c.complaint)
+        .where(_planned(), _of(list(found.nobody)), complaints.c.closed_at.is_(None))
+        .order_by(notices.c.key)
+    )
+    reasons = {group[:3]: reason for group, reason in found.nobody.items()}
+    return [Unmanned(key, complaint, reasons[(*about,)]) for key, complaint, *about in rows]
 
 
-async def who_waits(connection: AsyncConnection) -> list[str]:
+async def who_waits(connection: AsyncConnection, found: Behind) -> list[str]:
     """Everybody with something to deliver or to report: whom to poke after the directory changed or data came back."""
-    behind = holder(notices.c.contract, notices.c.role, complaints.c.against).label("person")
-    planned = select(behind).join(complaints, complaints.c.id == notices.c.complaint).where(_planned())
     open_ = messages.c.accepted_at.is_(None) & messages.c.undeliverable_at.is_(None)
-    begun = select(messages.c.person).where(open_ | messages.c.untold)
-    found = await connection.scalars(planned.union(begun))
-    return sorted(id_ for id_ in found if id_ is not None)
+    begun = await connection.scalars(select(messages.c.person).where(open_ | messages.c.untold).distinct())
+    return sorted({*found.persons, *begun})
 
 
 async def last_accepted(connection: AsyncConnection, id_: str) -> datetime | None:
@@ -199,7 +256,6 @@ def _planned() -> ColumnElement[bool]:
     )
 
 
-def _waits_for(id_: str) -> ColumnElement[bool]:
-    behind = holder(notices.c.contract, notices.c.role, complaints.c.against)
-    some_role = select(holders.c.role).where(holders.c.person == id_)
-    return and_(_planned(), notices.c.role.in_(some_role), behind == id_)
+def _of(groups: Sequence[Group]) -> ColumnElement[bool]:
+    about = tuple_(notices.c.contract, notices.c.role, func.coalesce(complaints.c.against, ""))
+    return about.in_([(group.contract, group.role, group.against or "") for group in groups])

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from rules.duty import Nobody
 from rules.ledger import Entry
 from storage import ledger
 from storage.changes import Changes
 from storage.content import Texts, Vault
-from storage.directory import holder
+from storage.directory import resolver
 from storage.projector import project_complaint, project_message
 from storage.tables import complaints, notices
 
@@ -77,13 +79,14 @@ async def record_message(
     await changes.apply(connection)
 
 
-async def addressees(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, str | None]:
-    """Of these notices those that still wait, each with the person behind its role now, or nobody."""
+async def addressees(connection: AsyncConnection, keys: Sequence[str], at: datetime) -> dict[str, str | Nobody]:
+    """Of these notices those that still wait, each with the person who is told at this instant, or why nobody is."""
     if not keys:
         return {}
     found = await connection.execute(
-        select(notices.c.key, holder(notices.c.contract, notices.c.role, complaints.c.against))
+        select(notices.c.key, notices.c.contract, notices.c.role, complaints.c.against)
         .join(complaints, complaints.c.id == notices.c.complaint)
         .where(notices.c.key.in_(keys), notices.c.state == "planned")
     )
-    return {key: person for key, person in found}  # noqa: C416  rows are not pairs to mypy
+    resolve = await resolver(connection, at)
+    return {row.key: resolve(row.contract, row.role, row.against) for row in found}

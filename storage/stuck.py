@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules.contract import Contract
+from rules.coverage import told
 from storage import contracts
-from storage.directory import EVERY
+from storage.directory import stored
 from storage.ledger import stream_of
-from storage.tables import complaints, holders, ledger, messages, notices, rejects
+from storage.tables import complaints, ledger, messages, notices, rejects
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +105,7 @@ async def _rejected(connection: AsyncConnection, after: datetime) -> list[Stuck]
 
 async def _nobody(connection: AsyncConnection, now: datetime) -> list[Stuck]:
     """Roles that a contract in force tells something and nobody stands behind."""
-    latest = {v.contract: v for v in await contracts.published(connection) if v.effective_from <= now}
-    held: dict[str, set[str]] = {}
-    for contract, role in await connection.execute(select(holders.c.contract, holders.c.role)):
-        held.setdefault(contract, set()).add(role)
+    directory = await stored(connection)
     return [
         Stuck(
             "role with nobody",
@@ -117,11 +114,7 @@ async def _nobody(connection: AsyncConnection, now: datetime) -> list[Stuck]:
             "the contract tells this role, and the directory names nobody",
             "Add a holder to the directory and import it.",
         )
-        for name, version in sorted(latest.items())
-        for role in sorted(_told(version.parsed()) - held.get(name, set()) - held.get(EVERY, set()))
+        for name, contract in sorted((await contracts.latest(connection, now)).items())
+        for role in sorted(told(contract))
+        if not (directory and directory.holders(name, role))
     ]
-
-
-def _told(contract: Contract) -> set[str]:
-    rungs = {role for promise in contract.obligations.values() for step in promise.ladder for role in step.tell}
-    return rungs | {role for roles in contract.notices.values() for role in roles}

@@ -7,7 +7,8 @@ Three kinds stand side by side:
 - **Projections**: `complaints`, `clocks`, `notices`, `messages`. Derived from the ledger by `storage.projector` and by
   nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING` are the exception: they say
   how a delivery is going, stand in no ledger and are not compared.
-- **Working tables**: `people` and `holders` (the directory, live), `rejects` (starts that cannot become a complaint).
+- **Working tables**: `people`, `holders` and `directory_version` (the directory, live), `rejects` (starts that cannot
+  become a complaint).
 
 A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>` and
 `message/<message id>`; content lies under the stream and sequence of the entry that refers to it.
@@ -32,6 +33,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSON, JSONB
@@ -65,6 +67,10 @@ def _objects(name: str, comment: str) -> Column[Any]:
     return Column(
         name, JSONB, nullable=False, server_default=text("'{}'::jsonb"), comment=comment, info={MERGE: OBJECT}
     )
+
+
+def _list(name: str, comment: str) -> Column[Any]:
+    return Column(name, JSONB, nullable=False, server_default=text("'[]'::jsonb"), comment=comment)
 
 
 # --- sources --------------------------------------------------------------------------------------------------------
@@ -323,7 +329,18 @@ people = Table(
     _needed("email"),
     _needed("language"),
     _needed("zone", comment="IANA time zone"),
-    comment="the directory: who can be told",
+    Column("hours", JSONB(none_as_null=True), comment="weekly; NULL when only shifts say it, or nothing does"),
+    _list("shifts", "dated, in place of the weekly hours; without hours and shifts a person is always on duty"),
+    _list("absences", "from, to and deputy"),
+    comment="the directory: who can be told, and when",
+)
+
+directory_version = Table(
+    "directory_version",
+    metadata,
+    Column("version", Uuid, primary_key=True, comment="another one after each import"),
+    _needed("imported_at", Time, server_default=text("now()")),
+    comment="one row: which directory is in place, for whoever holds a copy of it",
 )
 
 holders = Table(

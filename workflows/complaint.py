@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from rules.complaint import Complaint as Case
     from rules.decide import Decision, cancel, decide, deliver, refuse, tick
     from rules.divergence import go_on
+    from rules.duty import NOBODY
     from rules.judge import InForce, Wake, next_wake
     from rules.ledger import Refused
     from rules.notices import Outcome
@@ -121,9 +122,8 @@ class Complaint(Updates):
             if recorded.diverged:
                 await self.reload()
             for notice in recorded.nobody:
-                nobody = Outcome(
-                    notice=notice, accepted=False, at=workflow.now(), reason="nobody stands behind the role"
-                )
+                reason = recorded.why.get(notice, NOBODY)
+                nobody = Outcome(notice=notice, accepted=False, at=workflow.now(), reason=reason)
                 self.apply(deliver(self.case, self.law, nobody, workflow.now()))
 
     async def reload(self) -> None:

@@ -12,12 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
 from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 
 from activities.interface import Batch, Recorded, Registered, Registration, Rejected, Stream, post_id
 from activities.records import Records
 from deploy.ports import free_port
 from rules.commands import OpenComplaint
+from rules.directory import Directory, Member
 from rules.law import law_of
 from rules.ledger import digest
 from settings import Settings
@@ -68,10 +70,11 @@ async def recorded(records: Records, work: Batch) -> Recorded:
     return await ActivityEnvironment().run(records.record, work)
 
 
-async def held(engine: AsyncEngine, person: str, *roles: str) -> None:
-    """The person stands behind these roles."""
-    who = directory.Reached(name="Somebody", email="somebody@example.com", language="en", zone="UTC")
-    whole = directory.Directory(people={person: who}, roles={"*": dict.fromkeys(roles, (person,))})
+async def held(engine: AsyncEngine, person: str, *roles: str, **roster: Any) -> None:
+    """The person stands behind these roles, always unless a roster says when."""
+    reached = {"name": "Somebody", "email": "somebody@example.com", "language": "en", "zone": "UTC"}
+    who = Member.model_validate(reached | roster)
+    whole = Directory(people={person: who}, roles={"*": dict.fromkeys(roles, (person,))})
     async with transaction(engine) as connection:
         await directory.replace(connection, whole)
 
@@ -130,7 +133,8 @@ async def test_a_record_is_whole_and_pokes_whoever_is_told(
     await registered(records)
     story = sad_story()
     result = await recorded(records, batch(story, version))
-    assert result == Recorded(nobody=("small/R-1/first_response#1@due/handler.manager",))
+    manager = "small/R-1/first_response#1@due/handler.manager"
+    assert result == Recorded(nobody=(manager,), why={manager: "nobody stands behind the role"})
     loaded = await ActivityEnvironment().run(records.load, Stream(complaint="small/R-1"))
     assert list(loaded.entries) == story.entries
     assert await pokes(temporal_env.client, person) == [False]
@@ -138,6 +142,23 @@ async def test_a_record_is_whole_and_pokes_whoever_is_told(
         assert (await connection.scalars(select(complaints.c.stage))).all() == ["received"]
         assert set((await connection.scalars(select(notices.c.state))).all()) == {"planned"}
     assert await rebuild(engine, apply=False) == []
+
+
+async def test_nobody_on_duty_is_reported_back(
+    records: Records, engine: AsyncEngine, temporal_env: WorkflowEnvironment, person: str
+) -> None:
+    """Invariant 13: a role whose holder is off duty now has nobody; the complaint is told why, and nobody is poked."""
+    async with transaction(engine) as connection:
+        version = (await published(connection)).version
+    await registered(records)
+    story = sad_story()
+    gone = {"shifts": [{"on": "2026-03-02", "hours": "10:00-18:00"}]}
+    await held(engine, person, "handler.owner", "handler.team_lead", "handler.manager", **gone)
+    result = await recorded(records, batch(story, version))
+    assert set(result.why.values()) == {"nobody on duty"}
+    assert set(result.nobody) == set(result.why) == {n.key for entry in story.entries for n in entry.notices}
+    with pytest.raises(RPCError, match="not found"):
+        await pokes(temporal_env.client, person)
 
 
 async def test_a_repeated_record_changes_nothing_and_tells_again(

@@ -2,16 +2,19 @@
 
 import asyncio
 import hashlib
-from datetime import timedelta
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from activities.interface import post_id
+from activities.interface import Delivered, post_id
 from activities.mailer import Mailer
 from activities.poke import poke
 from storage import contracts, posts
@@ -36,6 +39,11 @@ def proposed(reference: str = "R-1") -> Story:
     story.tell("findings", "2026-03-02 11:00", cause="A loose screw.")
     story.tell("propose", "2026-03-02 12:00")
     return story
+
+
+async def held(connection: AsyncConnection, person: str) -> list[posts.Group]:
+    """What waits for a person now."""
+    return (await posts.behind(connection, datetime.now(UTC), person)).persons[person]
 
 
 def body(mail: EmailMessage, kind: str = "plain") -> str:
@@ -96,7 +104,7 @@ async def test_no_message_left_behind_is_forgotten(desk: Desk, monkeypatch: pyte
         who = await posts.person(connection, "cy")
         assert who is not None
         for _ in range(2):
-            await desk.office._claim(connection, who)
+            await desk.office._claim(connection, who, await held(connection, "cy"), datetime.now(UTC))
     rounds = [await desk.deliver("cy") for _ in range(2)]
     assert [(r.sent, r.waiting) for r in rounds] == [(1, 1), (1, 0)]
 
@@ -284,7 +292,59 @@ async def test_roles_are_resolved_when_the_message_is_made(desk: Desk) -> None:
     assert (await desk.deliver("cy")).sent == 0
     assert (await desk.deliver("ann")).sent == 1
     async with transaction(desk.engine) as connection:
-        assert await posts.who_waits(connection) == ["bo"]
+        behind = await posts.behind(connection, datetime.now(UTC))
+        assert await posts.who_waits(connection, behind) == ["bo"]
+
+
+PAST = "    shifts: [{from: 2026-01-01, to: 2026-03-03}]"
+"""Somebody who was on duty when the stories here were planned, and no longer is."""
+
+
+def off_duty(person: str, text: str = PEOPLE) -> str:
+    """The directory, with a person who went off duty after the notices were planned."""
+    return re.sub(rf"({person}: \{{.*)\}}", rf"\1, {PAST.strip()}}}", text)
+
+
+async def test_who_went_off_duty_hands_over(desk: Desk) -> None:
+    """Invariant 8: what was planned for one shift and not sent goes to the next, whose Post is told of it."""
+    await desk.record(missed())
+    heir = f"heir.{desk.queue[-8:]}"
+    people = PEOPLE.replace("  di: ", f"  {heir}: ").replace("[di]", f"[{heir}]").replace("[cy]", f"[cy, {heir}]")
+    await desk.people(off_duty("cy", people))
+    own = replace(desk, settings=desk.settings.model_copy(update={"task_queue": f"post-{desk.queue}"}))
+    async with Worker(
+        desk.client, task_queue=own.settings.task_queue, workflows=[Post], activities=own.office.activities
+    ):
+        assert await own.deliver("cy") == Delivered()
+        await desk.client.get_workflow_handle(post_id(heir)).result()
+    (mail,) = desk.sink.messages
+    assert mail.recipients == ("di@example.com",)
+    (notice,) = await desk.rows("SELECT * FROM notices WHERE accepted_at IS NOT NULL")
+    assert (notice["person"], notice["role"]) == (heir, "handler.manager")
+
+
+async def test_nobody_left_on_duty_is_told_to_the_complaint(desk: Desk) -> None:
+    """Invariant 13: the last one went off duty before the mail was made; the complaint hears of it at once."""
+    story = missed()
+    await desk.record(story)
+    await desk.people(off_duty("cy"))
+    complaint = await desk.listen(story)
+    assert await desk.deliver("cy") == Delivered()
+    (heard,) = await complaint.query("heard")
+    assert heard["notice"] == "small/R-1/first_response#1@due/handler.manager"
+    assert (heard["accepted"], heard["reason"]) == (False, "nobody on duty")
+    assert desk.sink.messages == []
+
+
+async def test_who_was_there_all_the_time_is_not_poked_again(desk: Desk) -> None:
+    """Colleagues who share a role do not poke each other: only whoever came on duty since has to be told."""
+    people = PEOPLE.replace("[cy]", "[cy, di]")
+    await desk.record(missed())
+    for text, late in ((people, set()), (off_duty("cy", people), {"di"})):
+        await desk.people(text)
+        async with transaction(desk.engine) as connection:
+            behind = await posts.behind(connection, datetime.now(UTC), "di")
+        assert behind.late == late
 
 
 async def test_somebody_who_left_is_undeliverable(desk: Desk) -> None:
@@ -331,11 +391,11 @@ async def test_what_one_round_holds_no_other_round_claims(desk: Desk) -> None:
     """Invariant 12: while one round is claiming, another sees only what came since."""
     await desk.record(missed("R-1"))
     async with transaction(desk.engine) as first:
-        held = await posts.waiting(first, "cy")
+        taken = await posts.waiting(first, await held(first, "cy"))
         await desk.record(missed("R-2"))
         async with transaction(desk.engine) as second:
-            free = await posts.waiting(second, "cy")
-    assert [notice.key.split("/")[1] for notice in held] == ["R-1"]
+            free = await posts.waiting(second, await held(second, "cy"))
+    assert [notice.key.split("/")[1] for notice in taken] == ["R-1"]
     assert [notice.key.split("/")[1] for notice in free] == ["R-2"]
 
 
@@ -397,7 +457,7 @@ async def test_a_poke_starts_the_post_of_a_person(desk: Desk) -> None:
     heir = f"heir.{desk.queue[-8:]}"
     await desk.people(PEOPLE.replace("  cy: ", f"  {heir}: ").replace("[cy]", f"[{heir}]"))
     async with transaction(desk.engine) as connection:
-        assert heir in await posts.who_waits(connection)
+        assert heir in await posts.who_waits(connection, await posts.behind(connection, datetime.now(UTC)))
     queue = f"post-{desk.queue}"
     async with Worker(desk.client, task_queue=queue, workflows=[Post], activities=desk.office.activities):
         await poke(desk.client, queue, heir)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.decide import refuse
+from rules.directory_file import read_directory
 from storage import directory, registry
 from storage.content import Vault
 from storage.database import transaction
@@ -28,7 +29,7 @@ async def test_a_healthy_system_has_an_empty_queue(engine: AsyncEngine, vault: V
     everybody += "".join(f"handler.{role}: [dee], " for role in roles) + "principal.responsible_person: [dee]}}"
     await on_record(engine, vault, Story().open("2026-03-02 11:50"))
     async with transaction(engine) as connection:
-        await directory.replace(connection, directory.read_directory(everybody, "all.yaml"))
+        await directory.replace(connection, read_directory(everybody, "all.yaml"))
     assert await queue(engine) == []
 
 

@@ -19,6 +19,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.interface import OUTCOME, Delivered, complaint_id
 from activities.mailer import Mailer
 from activities.post import PostOffice
+from rules.directory_file import read_directory
 from settings import Settings
 from storage import directory, registry
 from storage.content import Vault
@@ -113,7 +114,7 @@ class Desk:
     async def people(self, directory_file: str) -> None:
         """Import a directory."""
         async with transaction(self.engine) as connection:
-            await directory.replace(connection, directory.read_directory(directory_file, "people.yaml"))
+            await directory.replace(connection, read_directory(directory_file, "people.yaml"))
 
     async def rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
         """What Postgres answers."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from rules.directory import Directory, Member
 from storage import directory
 from storage.database import transaction
 from tests.support.story import SMALL
@@ -13,8 +14,8 @@ from tests.support.system import System
 async def everybody(system: System) -> str:
     """Put one new person behind every role of the small contract; the person's id."""
     person = f"p.{uuid.uuid4().hex[:12]}"
-    who = directory.Reached(name="Somebody", email=f"{person}@example.com", language="en", zone="UTC")
-    whole = directory.Directory(people={person: who}, roles={"*": dict.fromkeys(SMALL["roles"], (person,))})
+    who = Member(name="Somebody", email=f"{person}@example.com", language="en", zone="UTC")
+    whole = Directory(people={person: who}, roles={"*": dict.fromkeys(SMALL["roles"], (person,))})
     async with transaction(system.engine) as connection:
         await directory.replace(connection, whole)
     return person

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.interface import Batch
 from rules.contract import Contract
+from rules.directory_file import read_directory
 from rules.ledger import Entry
 from rules.stage import reached
 from rules.values import SYSTEM
@@ -42,7 +43,7 @@ async def published(connection: AsyncConnection, contract: Contract | None = Non
 
 async def peopled(connection: AsyncConnection) -> None:
     """The directory above."""
-    await directory.replace(connection, directory.read_directory(PEOPLE, "people.yaml"))
+    await directory.replace(connection, read_directory(PEOPLE, "people.yaml"))
 
 
 def claim(reference: str = "R-1", **fields: str) -> registry.Claim:

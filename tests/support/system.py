@@ -18,6 +18,7 @@ from temporalio.service import RPCError
 from activities.interface import post_id
 from rules.commands import OpenComplaint
 from rules.contract_file import read
+from rules.directory_file import read_directory
 from settings import Settings
 from storage import contracts, directory
 from storage.database import create_engine, transaction
@@ -103,6 +104,6 @@ async def publish(engine: AsyncEngine) -> list[str]:
         for file in SHIPPED:
             contract = read(file.read_text(encoding="utf-8"), file.name, now).contract
             await contracts.publish(connection, contract, since, "test", now)
-        found = directory.read_directory(people.read_text(encoding="utf-8"), people.name)
+        found = read_directory(people.read_text(encoding="utf-8"), people.name)
         await directory.replace(connection, found)
     return list(found.people)
