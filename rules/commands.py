@@ -267,6 +267,20 @@ class Explain(Command):
         return self
 
 
+ClockId = Annotated[str, Field(max_length=120)]
+"""A clock of the complaint as `ombud show` names it, such as `first_response#1`."""
+
+
+class ConfirmReport(Command):
+    """The role that the contract names agrees, or does not, that a late report clears a miss (invariant 2)."""
+
+    name, event = "confirm_report", "report_answered"
+    who = ("principal", "handler", "third_party")
+    clock: ClockId
+    agrees: bool
+    text: Content
+
+
 class Acknowledge(Command):
     """Answers notices, by whoever got them, and says what follows (invariant 13)."""
 
@@ -310,7 +324,8 @@ COMMANDS: dict[str, type[Command]] = {
     c.name: c
     for c in (
         Respond, Answer, HandOver, UpdateCustomer, Contact, PreliminaryPlan, Findings, Propose, TellResult, Resolve,
-        Accept, Reject, Withdraw, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Explain, Acknowledge, Note, Close,
+        Accept, Reject, Withdraw, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Explain,
+        ConfirmReport, Acknowledge, Note, Close,
     )
 }  # fmt: skip
 """Every command by its name, which is also the name of its update and its signal."""

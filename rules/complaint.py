@@ -12,6 +12,9 @@ from rules.values import Instant, Level, Name, Reference, Value
 
 ClockStatus = Literal["running", "met", "missed", "ended"]
 
+Report = Literal["unconfirmed", "confirmed", "not_agreed", "not_counted"]
+"""How a late report stands. Only a confirmed one clears the miss, which stays on record all the same."""
+
 
 class Episode(Value):
     """A stretch under one classification, and from when its clocks run."""
@@ -34,6 +37,8 @@ class Act(Value):
     names: tuple[str, ...]
     at: Instant
     recorded_at: Instant
+    proved: bool = False
+    """Whether evidence came with it."""
     notice: str | None = None
     """The notice whose acceptance is this act; a later bounce takes it back (invariant 4)."""
 
@@ -63,11 +68,21 @@ class Clock(Value):
     missed: int | None = None
     """The ledger entry of its miss, which stays for ever (invariant 2)."""
     refuted_at: Instant | None = None
+    """When a timely act was reported after all."""
+    report: Report | None = None
+    confirmed_at: Instant | None = None
+    lag_seconds: int | None = None
+    """How long after it was done we learned of it."""
     done_at: Instant | None = None
 
     @property
     def id(self) -> str:
         return f"{self.obligation}#{self.n}"
+
+    @property
+    def cleared_at(self) -> datetime | None:
+        """Since when its miss does not count any more, though it stays on record (invariant 2)."""
+        return self.confirmed_at if self.report else self.refuted_at
 
 
 class NoticeState(Value):
@@ -180,8 +195,7 @@ def evolve(case: Complaint, entry: Entry) -> Complaint:
     if entry.key and entry.digest:
         new["keys"] = {**case.keys, entry.key: (entry.digest, entry.seq)}
     if acts := data.get("acts"):
-        act = Act(seq=entry.seq, names=tuple(acts), at=entry.occurred_at, recorded_at=entry.recorded_at)
-        new["acts"] = (*case.acts, act)
+        new["acts"] = (*case.acts, _act(entry, tuple(acts)))
     if entry.notices:
         new["notices"] = case.notices + tuple(
             NoticeState(
@@ -199,8 +213,7 @@ def evolve(case: Complaint, entry: Entry) -> Complaint:
         case "assigned":
             new["owner"] = data["person"]
         case "customer_wrote":
-            message = Act(seq=entry.seq, names=(), at=entry.occurred_at, recorded_at=entry.recorded_at)
-            new["messages"] = (*case.messages, message)
+            new["messages"] = (*case.messages, _act(entry))
         case "rejected":
             new["rejections"] = (*case.rejections, entry.seq)
         case "closed":
@@ -223,12 +236,19 @@ def evolve(case: Complaint, entry: Entry) -> Complaint:
             | "clock_done"
             | "clock_ended"
             | "miss_refuted"
+            | "report_answered"
             | "rung_reached"
         ):
             new["clocks"] = tuple(
                 _judged(clock, entry) if clock.id == data["clock"] else clock for clock in case.clocks
             )
     return case.model_copy(update=new)
+
+
+def _act(entry: Entry, names: tuple[str, ...] = (), notice: str | None = None) -> Act:
+    proved = bool(entry.evidence)
+    at, recorded_at = entry.occurred_at, entry.recorded_at
+    return Act(seq=entry.seq, names=names, at=at, recorded_at=recorded_at, proved=proved, notice=notice)
 
 
 def _until(data: dict[str, Any]) -> datetime | None:
@@ -269,22 +289,33 @@ def _clock(entry: Entry) -> Clock:
 def _judged(clock: Clock, entry: Entry) -> Clock:
     match entry.type:
         case "clock_met":
-            change: dict[str, Any] = {"status": "met", "done_at": entry.occurred_at}
+            change: dict[str, Any] = {"status": "met", **_done(entry)}
         case "clock_unmet":
             change = {"status": "missed" if clock.missed else "running", "done_at": None}
         case "clock_missed":
             change = {"status": "missed", "missed": entry.seq}
         case "clock_done":
-            change = {"done_at": entry.occurred_at}
+            change = _done(entry)
         case "clock_ended":
             change = {"status": "ended"}
         case "miss_refuted":
-            change = {"refuted_at": entry.recorded_at, "done_at": entry.occurred_at}
+            report = entry.data.get("report", "confirmed")
+            confirmed_at = entry.recorded_at if report == "confirmed" else None
+            reported = {"refuted_at": entry.recorded_at, "report": report, "confirmed_at": confirmed_at}
+            change = {**reported, **_done(entry)}
+        case "report_answered":
+            agrees = entry.data["agrees"]
+            report = "confirmed" if agrees else "not_agreed"
+            change = {"report": report, "confirmed_at": entry.recorded_at if agrees else None}
         case _:
             label = entry.data["rung"]
             rungs = (r.model_copy(update={"reached": True}) if r.label == label else r for r in clock.rungs)
             change = {"rungs": tuple(rungs)}
     return clock.model_copy(update=change)
+
+
+def _done(entry: Entry) -> dict[str, Any]:
+    return {"done_at": entry.occurred_at, "lag_seconds": entry.data.get("lag_seconds")}
 
 
 def _delivery(case: Complaint, entry: Entry) -> dict[str, Any]:
@@ -295,12 +326,5 @@ def _delivery(case: Complaint, entry: Entry) -> dict[str, Any]:
     notices = tuple(n.model_copy(update=change) if n.key == key else n for n in case.notices)
     acts = tuple(act for act in case.acts if act.notice != key)
     if accepted:
-        act = Act(
-            seq=entry.seq,
-            names=(f"notice of {entry.data['of']}",),
-            at=entry.occurred_at,
-            recorded_at=entry.recorded_at,
-            notice=key,
-        )
-        acts = (*acts, act)
+        acts = (*acts, _act(entry, (f"notice of {entry.data['of']}",), key))
     return {"notices": notices, "acts": acts}

@@ -11,6 +11,7 @@ from rules.commands import (
     Assign,
     Close,
     Command,
+    ConfirmReport,
     Contact,
     Explain,
     HandOver,
@@ -266,8 +267,10 @@ def _check(case: Complaint, law: InForce, command: Command, by: Actor, now: date
             if command.category:
                 data["route"] = law.contract.categories[command.category].route or law.contract.owner
         case Explain():
-            if not any(clock.missed and not clock.refuted_at for clock in case.clocks):
+            if not any(clock.missed and not clock.cleared_at for clock in case.clocks):
                 raise Refused("No clock is missed, so there is nothing to explain; use update_customer or note.")
+        case ConfirmReport():
+            _check_report(case, law, command, by)
         case Acknowledge():
             data["notices"] = _acknowledges(case, law, command, by)
         case Reject():
@@ -295,6 +298,15 @@ def _check_classes(case: Complaint, law: InForce, command: Reclassify) -> None:
     lowers = command.level and before.level and order.index(command.level) < order.index(before.level)
     if lowers and not command.approved_by:
         raise Refused(f"Lowering from level {before.level} to {command.level} needs `approved_by`.")
+
+
+def _check_report(case: Complaint, law: InForce, command: ConfirmReport, by: Actor) -> None:
+    waiting = [clock.id for clock in case.clocks if clock.report == "unconfirmed"]
+    if command.clock not in waiting:
+        those = ", ".join(waiting) or "none"
+        raise Refused(f"No late report about {command.clock!r} waits to be confirmed; those that do: {those}.")
+    if by.role != law.contract.late_reports.confirmed_by:
+        raise Refused(f"{by.role} cannot confirm a late report; {law.contract.late_reports.confirmed_by} can.")
 
 
 def _acknowledges(case: Complaint, law: InForce, command: Acknowledge, by: Actor) -> list[str]:

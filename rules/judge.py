@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from rules import terms
+from rules import late_reports, terms
 from rules.calendar import WorkingCalendar
 from rules.clocks import Run, runs
 from rules.complaint import Clock, Complaint, NoticeState, evolve
@@ -101,9 +101,8 @@ def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[_Moment]:
             yield _start(case, law, run, order)
     for order, clock in enumerate(case.clocks):
         if clock.status != "ended":
-            promise = law.contract.obligations[clock.obligation]
             run_ = derived.get((clock.obligation, clock.source))
-            yield from _judgements(case, clock, run_, promise, now, order)
+            yield from _judgements(case, law, clock, run_, now, order)
     silence = _silence(case, law)
     if silence is not None and silence <= now:
         yield _Moment(
@@ -151,9 +150,10 @@ def ladder(promise: Obligation, start: datetime, due: datetime, law: InForce) ->
 
 
 def _judgements(
-    case: Complaint, clock: Clock, run: Run | None, promise: Obligation, now: datetime, order: int
+    case: Complaint, law: InForce, clock: Clock, run: Run | None, now: datetime, order: int
 ) -> Iterator[_Moment]:
     """What is to be said of one clock that is on record."""
+    promise = law.contract.obligations[clock.obligation]
     about = {"clock": clock.id, "obligation": clock.obligation, "clause": promise.clause}
     if run is None:
         yield _Moment(now, 1, order, "clock_ended", {**about, "reason": "superseded"})
@@ -162,8 +162,8 @@ def _judgements(
     over = min((t for t in (done, run.ended_at) if t is not None), default=None)
     if clock.status == "running":
         if done is not None and done <= due:
-            parts = {name: at.isoformat() for name, at in run.parts.items()}
-            yield _Moment(done, 2, order, "clock_met", {**about, "parts": parts})
+            parts = {name: act.at.isoformat() for name, act in run.parts.items()}
+            yield _Moment(done, 2, order, "clock_met", {**about, "parts": parts, "lag_seconds": run.lag_seconds})
         elif run.ended_at is not None and run.ended_at <= due:
             yield _Moment(run.ended_at, 2, order, "clock_ended", {**about, "reason": run.ended_by})
         elif now > due:
@@ -172,10 +172,15 @@ def _judgements(
     elif clock.status == "met" and done is None:
         yield _Moment(now, 2, order, "clock_unmet", {**about, "reason": "the notice bounced"})
     elif clock.status == "missed" and clock.done_at is None and done is not None:
+        late = {**about, "lag_seconds": run.lag_seconds}
         if done <= due:
-            yield _Moment(done, 2, order, "miss_refuted", {**about, "lag_seconds": int((now - done).total_seconds())})
+            report = late_reports.judged(run.acts, due, law.contract.late_reports, law.calendar)
+            roles = (report.asks,) if report.asks else ()
+            told = _notices(case, f"{clock.id}@reported late {case.seq + 1}", roles)
+            yield _Moment(done, 2, order, "miss_refuted", {**late, **report.data()}, told)
         else:
-            yield _Moment(done, 2, order, "clock_done", {**about, "late_seconds": int((done - due).total_seconds())})
+            late["late_seconds"] = int((done - due).total_seconds())
+            yield _Moment(done, 2, order, "clock_done", late)
     yield from _rungs(case, clock, promise, over, now, order, about)
 
 

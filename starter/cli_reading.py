@@ -158,7 +158,12 @@ def _fate(clock: ClockState, zone: str) -> str:
         return clock.end_reason or ""
     done = f"done {local(clock.done_at, zone)}" if clock.done_at else ""
     late = f", {timedelta(seconds=clock.late_seconds)} late" if clock.late_seconds else ""
-    return done + late + (", reported late" if clock.refuted_at else "")
+    return done + late + (f", {_reported(clock)}" if clock.refuted_at else "")
+
+
+def _reported(clock: ClockState) -> str:
+    lag = timedelta(seconds=clock.lag_seconds or 0)
+    return f"reported late, {lag} afterwards: {(clock.report or 'confirmed').replace('_', ' ')}"
 
 
 def _who(entry: Entry) -> str:

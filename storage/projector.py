@@ -18,7 +18,7 @@ _AS_OPENED = (
     *("complainant", "against", "incident", "follows"),
 )
 
-_BY_ITSELF = {"opened": "open", "closed": "close"}
+_BY_ITSELF = {"opened": "open", "closed": "close", "miss_refuted": "late_report"}
 """What an entry is called as an act when no command made it."""
 
 
@@ -111,17 +111,20 @@ def _of_clock(entry: Entry) -> Row:
     row: Row = {}
     match entry.type:
         case "clock_met":
-            row = {"done_at": at, "parts": data["parts"]}
+            row = {"done_at": at, "parts": data["parts"], "lag_seconds": data.get("lag_seconds")}
         case "clock_unmet":
-            row = {"done_at": None, "parts": None}
+            row = {"done_at": None, "parts": None, "lag_seconds": None}
         case "clock_missed":
             row = {"missed_at": at, "detected_at": entry.recorded_at}
         case "clock_done":
-            row = {"done_at": at, "late_seconds": data["late_seconds"]}
+            row = {"done_at": at, "late_seconds": data["late_seconds"], "lag_seconds": data.get("lag_seconds")}
         case "clock_ended":
             row = {"ended_at": at, "end_reason": data["reason"]}
         case "miss_refuted":
-            row = {"done_at": at, "refuted_at": entry.recorded_at}
+            row = {"done_at": at, "refuted_at": entry.recorded_at, "lag_seconds": data["lag_seconds"]}
+            row["report"] = data.get("report", "confirmed")
+        case "report_answered":
+            row = {"report": "confirmed" if data["agrees"] else "not_agreed"}
         case "rung_reached":
             told = {name: data[name] for name in ("passed", "silenced_by") if name in data}
             times = {"at": at.isoformat(), "recorded_at": entry.recorded_at.isoformat()}

@@ -39,6 +39,8 @@ class ClockState(_Row):
     provisional: bool
     missed_at: datetime | None
     refuted_at: datetime | None
+    report: str | None
+    lag_seconds: int | None
     done_at: datetime | None
     late_seconds: int | None
     end_reason: str | None

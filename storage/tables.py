@@ -206,6 +206,10 @@ clocks = Table(
     Column("missed_at", Time, comment="its due time, once missed; never taken back"),
     Column("detected_at", Time, comment="when the miss was recorded"),
     Column("refuted_at", Time, comment="when a timely act was reported after all"),
+    Column(
+        "report", Text, comment="of a refuted miss: unconfirmed, confirmed (it counts no more), not_agreed, not_counted"
+    ),
+    Column("lag_seconds", Integer, comment="how long after it was done Ombud learned of it"),
     Column("done_at", Time, comment="when what it asks for was done, in time or late"),
     Column("late_seconds", Integer, comment="done_at behind due_at, on the wall clock"),
     Column("end_reason", Text),

@@ -14,7 +14,7 @@ from rules.decide import decide, deliver, tick
 from rules.judge import next_wake
 from rules.ledger import Refused
 from rules.notices import Outcome
-from tests.support.story import Story, at
+from tests.support.story import Story, at, law
 
 BODIES: dict[str, list[dict[str, Any]]] = {
     "respond": [{}],
@@ -42,9 +42,16 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "explain": [{"reason": "Late parts."}, {"plan": "Friday."}, {"reason": "Late parts.", "plan": "Friday."}],
     "acknowledge": [{"by": {"role": role}} for role in ("handler.owner", "handler.manager", "handler.director")]
     + [{"by": {"role": "handler.manager"}, "follow": "passed", "to": "handler.director"}],
+    "confirm_report": [
+        {"clock": clock, "agrees": agrees, "by": {"role": "principal.responsible_person"}}
+        for clock in ("first_response#1", "handover#1", "message_reply#1", "resolution#1")
+        for agrees in (True, False)
+    ],
     "note": [{}],
     "close": [{}, {"agreement": False}],
 }
+
+LATE_REPORTS: tuple[dict[str, str], ...] = ({"confirmed by": "principal.responsible_person", "within": "1 day"}, {})
 
 STEPS = st.tuples(
     st.sampled_from(sorted(BODIES)),
@@ -68,7 +75,7 @@ def test_the_invariants_hold_after_every_step(
     opening: dict[str, Any], late: int, steps: list[tuple[str, int, int, int, bool]]
 ) -> None:
     """Invariants 2, 5, 11, 12, 16 and 18 over random commands, delays, outages and late reports."""
-    story = Story().open(
+    story = Story(law(**{"late reports": LATE_REPORTS[len(steps) % 2]})).open(
         "2026-03-02 10:00", recorded=_text(at("2026-03-02 10:00") + timedelta(minutes=late)), **opening
     )
     now = story.case.recorded_at
@@ -116,6 +123,10 @@ def _hold(story: Story, now: datetime) -> None:
     for clock in case.clocks:
         assert (clock.missed is not None) == (clock.id in missed), "a recorded miss stays"
         if clock.status == "met":
+            assert clock.done_at is not None
+            assert clock.done_at <= clock.due_at
+        if clock.report == "confirmed":
+            assert clock.missed is not None
             assert clock.done_at is not None
             assert clock.done_at <= clock.due_at
         rungs = [e for e in entries if e.type == "rung_reached" and e.data["clock"] == clock.id]
