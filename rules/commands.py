@@ -267,6 +267,8 @@ class Explain(Command):
         return self
 
 
+EntryNumber = Annotated[int, Field(ge=1, le=10**9)]
+"""A ledger entry of the complaint by its number."""
 ClockId = Annotated[str, Field(max_length=120)]
 """A clock of the complaint as `ombud show` names it, such as `first_response#1`."""
 
@@ -279,6 +281,42 @@ class ConfirmReport(Command):
     clock: ClockId
     agrees: bool
     text: Content
+
+
+class Correct(Command):
+    """An entry of the ledger is wrong: when it really happened, or that it did not (invariant 7). It counts once a
+    second person approves it."""
+
+    name, event = "correct", "corrected"
+    who = ("handler", "principal")
+    entry: EntryNumber
+    happened_at: Stated | None = None
+    """The right time; of the opening the receipt, of a classification when the facts became known."""
+    void: Literal[True] | None = None
+    """It did not happen."""
+    text: Content
+
+    def acts(self) -> tuple[str, ...]:
+        return ()
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Correct:
+        if (self.happened_at is None) == (self.void is None):
+            raise ValueError("give the right time as `happened_at`, or `void: true` when it did not happen")
+        return self
+
+
+class ApproveCorrection(Command):
+    """A second person agrees with a correction; from then on the right value counts (invariant 7)."""
+
+    name, event = "approve_correction", "correction_approved"
+    who = ("handler", "principal")
+    entry: EntryNumber
+    """That of the correction."""
+    text: MaybeContent = None
+
+    def acts(self) -> tuple[str, ...]:
+        return ()
 
 
 class Acknowledge(Command):
@@ -325,7 +363,7 @@ COMMANDS: dict[str, type[Command]] = {
     for c in (
         Respond, Answer, HandOver, UpdateCustomer, Contact, PreliminaryPlan, Findings, Propose, TellResult, Resolve,
         Accept, Reject, Withdraw, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Explain,
-        ConfirmReport, Acknowledge, Note, Close,
+        ConfirmReport, Correct, ApproveCorrection, Acknowledge, Note, Close,
     )
 }  # fmt: skip
 """Every command by its name, which is also the name of its update and its signal."""

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from rules import corrections
 from rules.commands import (
     Acknowledge,
+    ApproveCorrection,
     Assign,
     Close,
     Command,
     ConfirmReport,
     Contact,
+    Correct,
     Explain,
     HandOver,
     OpenComplaint,
@@ -154,7 +157,7 @@ def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: 
         notices=_tells(case, law, command),
     )
     entries = [entry]
-    case = evolve(case, entry)
+    before, case = case, evolve(case, entry)
     if entry.type in ("accepted", "withdrawn"):
         closing = Entry(
             seq=case.seq + 1,
@@ -168,7 +171,20 @@ def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: 
         entries.append(closing)
         case = evolve(case, closing)
     case, judged = settle(case, law, now)
+    if isinstance(command, ApproveCorrection):
+        judged = _found(judged, settle(before, law, now)[0])
     return Decision(case, entries + judged, {entry.seq: texts} if texts else {})
+
+
+def _found(judged: list[Entry], otherwise: Complaint) -> list[Entry]:
+    """Misses that would not be on record otherwise say that a correction found them (invariant 7)."""
+    missed = {clock.id for clock in otherwise.clocks if clock.status == "missed"}
+    return [
+        entry.model_copy(update={"data": entry.data | {"found_by": "correction"}})
+        if entry.type == "clock_missed" and entry.data["clock"] not in missed
+        else entry
+        for entry in judged
+    ]
 
 
 def tick(case: Complaint, law: InForce, now: datetime) -> Decision:
@@ -269,8 +285,8 @@ def _check(case: Complaint, law: InForce, command: Command, by: Actor, now: date
         case Explain():
             if not any(clock.missed and not clock.cleared_at for clock in case.clocks):
                 raise Refused("No clock is missed, so there is nothing to explain; use update_customer or note.")
-        case ConfirmReport():
-            _check_report(case, law, command, by)
+        case ConfirmReport() | Correct() | ApproveCorrection():
+            data |= _revises(case, law, command, by, now)
         case Acknowledge():
             data["notices"] = _acknowledges(case, law, command, by)
         case Reject():
@@ -298,6 +314,20 @@ def _check_classes(case: Complaint, law: InForce, command: Reclassify) -> None:
     lowers = command.level and before.level and order.index(command.level) < order.index(before.level)
     if lowers and not command.approved_by:
         raise Refused(f"Lowering from level {before.level} to {command.level} needs `approved_by`.")
+
+
+def _revises(
+    case: Complaint, law: InForce, command: ConfirmReport | Correct | ApproveCorrection, by: Actor, now: datetime
+) -> dict[str, Any]:
+    """What the ledger keeps of a command about what is on record already."""
+    match command:
+        case Correct():
+            return corrections.proposed(case, command, by, now)
+        case ApproveCorrection():
+            return corrections.approved(case, command, by, now)
+        case ConfirmReport():
+            _check_report(case, law, command, by)
+            return {}
 
 
 def _check_report(case: Complaint, law: InForce, command: ConfirmReport, by: Actor) -> None:

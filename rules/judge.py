@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from rules import late_reports, terms
 from rules.calendar import WorkingCalendar
+from rules.clock_record import Clock
 from rules.clocks import Run, runs
-from rules.complaint import Clock, Complaint, NoticeState, evolve
+from rules.complaint import Complaint, NoticeState, evolve
 from rules.contract import Contract, Obligation, Step
 from rules.ledger import Entry, Notice
 from rules.values import SYSTEM
@@ -100,8 +101,8 @@ def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[_Moment]:
         if key not in known and run.ended_at is None:
             yield _start(case, law, run, order)
     for order, clock in enumerate(case.clocks):
-        if clock.status != "ended":
-            run_ = derived.get((clock.obligation, clock.source))
+        run_ = derived.get((clock.obligation, clock.source))
+        if clock.status != "ended" or (run_ is not None and run_.ended_at is None):
             yield from _judgements(case, law, clock, run_, now, order)
     silence = _silence(case, law)
     if silence is not None and silence <= now:
@@ -117,7 +118,6 @@ def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[_Moment]:
 
 def _start(case: Complaint, law: InForce, run: Run, order: int) -> _Moment:
     promise = law.contract.obligations[run.obligation]
-    due = terms.due(promise.due, run.started_at, law.calendar)
     n = 1 + sum(clock.obligation == run.obligation for clock in case.clocks)
     data = {
         "clock": f"{run.obligation}#{n}",
@@ -126,6 +126,15 @@ def _start(case: Complaint, law: InForce, run: Run, order: int) -> _Moment:
         "clause": promise.clause,
         "source": run.source,
         "known_at": run.known_at.isoformat(),
+        **_plan(promise, run, law),
+    }
+    return _Moment(run.started_at, 0, order, "clock_started", data)
+
+
+def _plan(promise: Obligation, run: Run, law: InForce) -> dict[str, Any]:
+    """When a run is due, why, and its ladder."""
+    due = terms.due(promise.due, run.started_at, law.calendar)
+    return {
         "due_at": due.at.isoformat(),
         "provisional": due.provisional,
         "explanation": due.explanation.model_dump(mode="json", exclude_defaults=True),
@@ -133,7 +142,6 @@ def _start(case: Complaint, law: InForce, run: Run, order: int) -> _Moment:
             {"rung": step.label, "at": at.isoformat()} for step, at in ladder(promise, run.started_at, due.at, law)
         ],
     }
-    return _Moment(run.started_at, 0, order, "clock_started", data)
 
 
 def ladder(promise: Obligation, start: datetime, due: datetime, law: InForce) -> Iterator[tuple[Step, datetime]]:
@@ -156,7 +164,15 @@ def _judgements(
     promise = law.contract.obligations[clock.obligation]
     about = {"clock": clock.id, "obligation": clock.obligation, "clause": promise.clause}
     if run is None:
-        yield _Moment(now, 1, order, "clock_ended", {**about, "reason": "superseded"})
+        fell_away = {"report": "confirmed", "lifted": True, "lag_seconds": 0, "why": "what set it going fell away"}
+        if clock.status == "missed" and not clock.cleared_at:
+            yield _Moment(now, 1, order, "miss_refuted", about | fell_away)
+        else:
+            yield _Moment(now, 1, order, "clock_ended", {**about, "reason": "superseded"})
+        return
+    if revised := _revision(clock, run, promise, law, now):
+        kind, data = revised
+        yield _Moment(now, 1, order, kind, about | data)
         return
     done, due = run.done_at, clock.due_at
     over = min((t for t in (done, run.ended_at) if t is not None), default=None)
@@ -169,8 +185,6 @@ def _judgements(
         elif now > due:
             provisional = {"provisional": True} if clock.provisional else {}
             yield _Moment(due, 3, order, "clock_missed", {**about, **provisional})
-    elif clock.status == "met" and done is None:
-        yield _Moment(now, 2, order, "clock_unmet", {**about, "reason": "the notice bounced"})
     elif clock.status == "missed" and clock.done_at is None and done is not None:
         late = {**about, "lag_seconds": run.lag_seconds}
         if done <= due:
@@ -182,6 +196,26 @@ def _judgements(
             late["late_seconds"] = int((done - due).total_seconds())
             yield _Moment(done, 2, order, "clock_done", late)
     yield from _rungs(case, clock, promise, over, now, order, about)
+
+
+def _revision(
+    clock: Clock, run: Run, promise: Obligation, law: InForce, now: datetime
+) -> tuple[str, dict[str, Any]] | None:
+    """What was judged and no longer follows from the facts, one step at a time: what does follow is judged after it."""
+    if clock.status == "ended":
+        return "clock_resumed", {}
+    if run.started_at != clock.started_at:
+        moved = {"was_due_at": clock.due_at.isoformat(), "started_at": run.started_at.isoformat()}
+        return "clock_replanned", {"why": "its start was corrected", **moved, **_plan(promise, run, law)}
+    done, due = run.done_at, clock.due_at
+    if clock.done_at is not None:
+        in_time = clock.status == "met" or clock.refuted_at is not None
+        if done != clock.done_at or in_time != (done <= due):
+            reason = "what met it was undone" if done is None else "corrected"
+            return "clock_unmet", {"reason": reason, "status": "running" if clock.status == "met" else "missed"}
+    elif clock.status == "missed" and done is None and now <= due:
+        return "miss_refuted", {"report": "confirmed", "lifted": True, "lag_seconds": 0, "why": "it is not due yet"}
+    return None
 
 
 def _rungs(
@@ -205,7 +239,7 @@ def _rungs(
         step = promise.ladder[index]
         data: dict[str, Any] = {**about, "rung": rung.label}
         roles = step.tell
-        if clock.refuted_at or (over is not None and over <= clock.due_at):
+        if over is not None and over <= clock.due_at:
             data["passed"], roles = "over before it could be told", ()
         elif answered := _acknowledged(case, clock, promise.ladder, index):
             data["silenced_by"], roles = answered, ()

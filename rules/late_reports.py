@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from rules import terms
 from rules.calendar import WorkingCalendar
-from rules.complaint import Act, Report
+from rules.clock_record import Report
+from rules.complaint import Act
 from rules.contract import LateReports
 
 

@@ -170,22 +170,15 @@ def _who(entry: Entry) -> str:
     return "/".join(filter(None, (entry.by.role, entry.by.person)))
 
 
+_SHOWN = (
+    *("entry", "happened_at", "void", "clock", "rung", "was_due_at", "due_at", "provisional", "report", "found_by"),
+    *("agrees", "why", "reason", "outcome", "level", "category", "to", "follow", "flags"),
+)
+
+
 def _said(data: dict[str, Any]) -> str:
     """The part of an entry's data that a person looks for."""
-    shown = (
-        "clock",
-        "rung",
-        "due_at",
-        "provisional",
-        "reason",
-        "outcome",
-        "level",
-        "category",
-        "to",
-        "follow",
-        "flags",
-    )
-    return "  ".join(f"{name}: {data[name]}" for name in shown if data.get(name))
+    return "  ".join(f"{name}: {data[name]}" for name in _SHOWN if data.get(name))
 
 
 def table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

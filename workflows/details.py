@@ -61,8 +61,8 @@ def markdown(law: InForce, case: Complaint, cancelled: bool) -> str:
         name = law.contract.words(promise.title) + (f" #{clock.n}" if clock.n > 1 else "")
         until = local(clock.due_at).replace(" ", NARROW)
         until += f" ({words('provisional')})" if clock.provisional else ""
-        said = words((clock.report or "confirmed") if clock.refuted_at else clock.status)
-        if clock.refuted_at and clock.lag_seconds:
+        said = words((clock.report or "confirmed") if clock.status == "missed" and clock.refuted_at else clock.status)
+        if clock.status == "missed" and clock.refuted_at and clock.lag_seconds:
             said += f" (+{timedelta(seconds=clock.lag_seconds)})"
         lines.append(f"| {promise.clause.replace(' ', NARROW)}{NARROW} | {name} | {until}{NARROW} | {said} |")
     return "\n".join(lines)

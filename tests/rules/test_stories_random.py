@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rules.commands import COMMANDS
-from rules.complaint import fold
+from rules.commands import COMMANDS, Command
+from rules.complaint import Complaint, fold
 from rules.decide import decide, deliver, tick
 from rules.judge import next_wake
 from rules.ledger import Refused
@@ -47,6 +48,10 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         for clock in ("first_response#1", "handover#1", "message_reply#1", "resolution#1")
         for agrees in (True, False)
     ],
+    "correct": [{"by": {"role": "handler.owner", "person": "p.ann"}}],
+    "approve_correction": [
+        {"by": {"role": "handler.manager", "person": person}} for person in ("p.bob", "p.ann", "p.cy")
+    ],
     "note": [{}],
     "close": [{}, {"agreement": False}],
 }
@@ -54,7 +59,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
 LATE_REPORTS: tuple[dict[str, str], ...] = ({"confirmed by": "principal.responsible_person", "within": "1 day"}, {})
 
 STEPS = st.tuples(
-    st.sampled_from(sorted(BODIES)),
+    st.sampled_from([*sorted(BODIES), *("correct", "approve_correction", "respond") * 3]),
     st.integers(0, 10),
     st.integers(1, 60 * 24 * 6),
     st.integers(0, 600),
@@ -94,18 +99,29 @@ def test_the_invariants_hold_after_every_step(
             _hold(story, now)
 
 
-def _tell(story: Story, name: str, which: int, now: datetime, occurred_at: datetime) -> None:
-    bodies = BODIES[name]
+def command(case: Complaint, name: str, which: int, now: datetime, occurred_at: datetime) -> Command:
+    """One of the bodies of a command; a correction takes an entry that stands on record, its time what is given."""
     fields = COMMANDS[name].model_fields
     text = {"text": "Words."} if "text" in fields and fields["text"].is_required() else {}
-    command = COMMANDS[name].model_validate({"occurred_at": occurred_at, **text, **bodies[which % len(bodies)]})
+    body = {"occurred_at": occurred_at, **text, **BODIES[name][which % len(BODIES[name])]}
+    if name == "correct":
+        facts = [1, *(act.seq for act in case.acts), case.seq + 1]
+        right = {"void": True} if which % 3 == 0 else {"happened_at": occurred_at}
+        body |= {"entry": facts[which % len(facts)], "occurred_at": now, **right}
+    elif name == "approve_correction":
+        body |= {"entry": case.corrections[-1].seq if case.corrections else 1, "occurred_at": now}
+    return COMMANDS[name].model_validate(body)
+
+
+def _tell(story: Story, name: str, which: int, now: datetime, occurred_at: datetime) -> None:
+    told = command(story.case, name, which, now, occurred_at)
     before = story.case
     try:
-        story.note(decide(before, story.law, command, now, f"{len(story.entries)}", "cli"))
+        story.note(decide(before, story.law, told, now, f"{len(story.entries)}", "cli"))
     except Refused:
         story.note(tick(before, story.law, now))
         return
-    again = decide(story.case, story.law, command, now, list(story.case.keys)[-1], "cli")
+    again = decide(story.case, story.law, told, now, list(story.case.keys)[-1], "cli")
     assert again.entries == [], "the same command under its key does nothing again"
 
 
@@ -118,8 +134,11 @@ def _hold(story: Story, now: datetime) -> None:
     assert wake is None or wake.at > now
     keys = story.notices()
     assert len(keys) == len(set(keys)), "no notice twice"
-    missed = [entry.data["clock"] for entry in entries if entry.type == "clock_missed"]
-    assert len(missed) == len(set(missed)), "a miss is recorded once"
+    about = [(entry.type, entry.data["clock"]) for entry in entries if entry.type in ("clock_missed", "miss_refuted")]
+    missed = [clock for kind, clock in about if kind == "clock_missed"]
+    for clock_id in missed:
+        told = [kind for kind, clock in about if clock == clock_id]
+        assert ("clock_missed", "clock_missed") not in pairwise(told), "a miss is recorded once until it is refuted"
     for clock in case.clocks:
         assert (clock.missed is not None) == (clock.id in missed), "a recorded miss stays"
         if clock.status == "met":
@@ -127,8 +146,9 @@ def _hold(story: Story, now: datetime) -> None:
             assert clock.done_at <= clock.due_at
         if clock.report == "confirmed":
             assert clock.missed is not None
-            assert clock.done_at is not None
-            assert clock.done_at <= clock.due_at
+        if clock.status in ("met", "missed") and clock.done_at is not None:
+            in_time = clock.status == "met" or clock.refuted_at is not None
+            assert in_time == (clock.done_at <= clock.due_at), "what is on record follows from the facts"
         rungs = [e for e in entries if e.type == "rung_reached" and e.data["clock"] == clock.id]
         labels = [e.data["rung"] for e in rungs]
         assert len(labels) == len(set(labels)), "a rung is reached once"
