@@ -45,6 +45,12 @@ class Clock(Value):
     lag_seconds: int | None = None
     """How long after it was done we learned of it."""
     done_at: Instant | None = None
+    waits: tuple[tuple[Instant, Instant], ...] = ()
+    """What its due allows for: the waits that stopped it."""
+    paused_at: Instant | None = None
+    """Since when it stands still, waiting for a party it pauses for."""
+    time: dict[str, int] = {}
+    """Seconds of its own unit when it was over: gross, net, and what each other party took."""
 
     @property
     def id(self) -> str:
@@ -61,7 +67,9 @@ OF_CLOCKS = {
     "clock_unmet",
     "clock_missed",
     "clock_done",
+    "clock_attributed",
     "clock_ended",
+    "clock_paused",
     "clock_replanned",
     "clock_resumed",
     "miss_refuted",
@@ -86,7 +94,7 @@ def started(entry: Entry) -> Clock:
     )
 
 
-def judged(clock: Clock, entry: Entry) -> Clock:
+def judged(clock: Clock, entry: Entry) -> Clock:  # noqa: PLR0912  one for each type
     """The clock after an entry about it."""
     match entry.type:
         case "clock_met":
@@ -96,7 +104,11 @@ def judged(clock: Clock, entry: Entry) -> Clock:
             if clock.status == "missed":
                 change |= {"status": "missed", **_NOT_REFUTED}
         case "clock_missed":
-            change = {"status": "missed", "missed": entry.seq, **_NOT_REFUTED}
+            change = {"status": "missed", "missed": entry.seq, "time": entry.data.get("time", {}), **_NOT_REFUTED}
+        case "clock_paused":
+            change = {"paused_at": entry.occurred_at}
+        case "clock_attributed":
+            change = {"time": entry.data["time"]}
         case "clock_replanned":
             change = _replanned(clock, entry)
         case "clock_resumed":
@@ -132,6 +144,8 @@ def _replanned(clock: Clock, entry: Entry) -> dict[str, Any]:
         "started_at": datetime.fromisoformat(data["started_at"]),
         "due_at": datetime.fromisoformat(data["due_at"]),
         "provisional": data["provisional"],
+        "waits": tuple((datetime.fromisoformat(a), datetime.fromisoformat(b)) for a, b in data.get("waits", ())),
+        "paused_at": None,
         "rungs": tuple(rung.model_copy(update={"reached": rung.label in reached}) for rung in _rungs(data["rungs"])),
     }
 
@@ -141,4 +155,5 @@ def _rungs(given: list[dict[str, str]]) -> tuple[Rung, ...]:
 
 
 def _done(entry: Entry) -> dict[str, Any]:
-    return {"done_at": entry.occurred_at, "lag_seconds": entry.data.get("lag_seconds")}
+    data = entry.data
+    return {"done_at": entry.occurred_at, "lag_seconds": data.get("lag_seconds"), "time": data.get("time", {})}

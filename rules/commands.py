@@ -24,6 +24,12 @@ MaybeContent = Annotated[Text | None, CONTENT]
 """The same where it may be left out. The mark stands outside the union, where it is found."""
 
 
+EntryNumber = Annotated[int, Field(ge=1, le=10**9)]
+"""A ledger entry of the complaint by its number."""
+ClockId = Annotated[str, Field(max_length=120)]
+"""A clock of the complaint as `ombud show` names it, such as `first_response#1`."""
+
+
 class Command(Value):
     """What every command may say besides its own fields. All of it is optional."""
 
@@ -267,12 +273,6 @@ class Explain(Command):
         return self
 
 
-EntryNumber = Annotated[int, Field(ge=1, le=10**9)]
-"""A ledger entry of the complaint by its number."""
-ClockId = Annotated[str, Field(max_length=120)]
-"""A clock of the complaint as `ombud show` names it, such as `first_response#1`."""
-
-
 class ConfirmReport(Command):
     """The role that the contract names agrees, or does not, that a late report clears a miss (invariant 2)."""
 
@@ -280,6 +280,35 @@ class ConfirmReport(Command):
     who = ("principal", "handler", "third_party")
     clock: ClockId
     agrees: bool
+    text: Content
+
+
+class Request(Command):
+    """Something is asked of another party by a time. From then until the answer the time is that party's (rule 60)."""
+
+    name, event = "request", "requested"
+    of: Name
+    """The role asked; a third party or the complainant may be named without an office."""
+    due: Stated
+    text: Content
+
+
+class AnswerRequest(Command):
+    """What was asked came."""
+
+    name, event = "answer_request", "request_answered"
+    who = ("handler", "principal", "third_party", "complainant")
+    request: EntryNumber
+    """The entry of the request."""
+    text: Content
+
+
+class ContestRequest(Command):
+    """The party asked says that nobody waited for it; the time stays the handler's."""
+
+    name, event = "contest_request", "request_contested"
+    who = ("principal", "third_party", "complainant")
+    request: EntryNumber
     text: Content
 
 
@@ -363,7 +392,7 @@ COMMANDS: dict[str, type[Command]] = {
     for c in (
         Respond, Answer, HandOver, UpdateCustomer, Contact, PreliminaryPlan, Findings, Propose, TellResult, Resolve,
         Accept, Reject, Withdraw, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Explain,
-        ConfirmReport, Correct, ApproveCorrection, Acknowledge, Note, Close,
+        Request, AnswerRequest, ContestRequest, ConfirmReport, Correct, ApproveCorrection, Acknowledge, Note, Close,
     )
 }  # fmt: skip
 """Every command by its name, which is also the name of its update and its signal."""

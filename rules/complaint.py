@@ -56,6 +56,17 @@ class NoticeState(Value):
     until: Instant | None = None
 
 
+class Asked(Value):
+    """A request to another party, and the entries of its answer; their times are those of the acts."""
+
+    seq: int
+    party: str
+    role: Name
+    due_at: Instant
+    answered: int | None = None
+    contested: int | None = None
+
+
 class Correction(Value):
     """What somebody says is right about an entry; it counts once a second person approves it (invariant 7)."""
 
@@ -97,6 +108,7 @@ class Complaint(Value):
     """Idempotency key: digest of its command, and the entry that records it."""
     rejections: tuple[int, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    requests: tuple[Asked, ...] = ()
     closed: Closing | None = None
 
     @property
@@ -111,6 +123,10 @@ class Complaint(Value):
     def clock(self, clock_id: str) -> Clock:
         """Raises StopIteration for an id that is not this complaint's."""
         return next(clock for clock in self.clocks if clock.id == clock_id)
+
+    def act(self, seq: int) -> Act | None:
+        """What was done by this entry; nothing when it was taken back."""
+        return next((act for act in self.acts if act.seq == seq and act.notice is None), None)
 
     def did(self, *names: str) -> bool:
         """Whether one of these acts happened since the last rejection."""
@@ -180,7 +196,7 @@ def evolve(case: Complaint, entry: Entry) -> Complaint:
     return case.model_copy(update=change) if (change := _change(case, entry)) else case
 
 
-def _change(case: Complaint, entry: Entry) -> dict[str, Any]:  # noqa: PLR0911  one for each type
+def _change(case: Complaint, entry: Entry) -> dict[str, Any]:  # noqa: PLR0911, PLR0912  one for each type
     """What an entry changes by its type."""
     data = entry.data
     match entry.type:
@@ -190,6 +206,14 @@ def _change(case: Complaint, entry: Entry) -> dict[str, Any]:  # noqa: PLR0911  
             return {"owner": data["person"]}
         case "customer_wrote":
             return {"messages": (*case.messages, _act(entry))}
+        case "requested":
+            due_at = datetime.fromisoformat(data["due"])
+            asked = Asked(seq=entry.seq, party=data["party"], role=data["of"], due_at=due_at)
+            return {"requests": (*case.requests, asked)}
+        case "request_answered" | "request_contested":
+            said = {entry.type.removeprefix("request_"): entry.seq}
+            requests = (r.model_copy(update=said) if r.seq == data["request"] else r for r in case.requests)
+            return {"requests": tuple(requests)}
         case "corrected":
             return {"corrections": (*case.corrections, _correction(entry))}
         case "correction_approved":

@@ -261,6 +261,19 @@ class LateReports(Section):
     """The role that must agree; until then it counts as missed."""
 
 
+class Waits(Section):
+    """Waits for other parties (rule 60)."""
+
+    order: Annotated[
+        tuple[Literal["principal", "third_party", "complainant"], ...], Field(min_length=3, max_length=3)
+    ] = (
+        "principal",
+        "third_party",
+        "complainant",
+    )
+    """Where waits overlap, whose the time is: that of the first of those waited for."""
+
+
 class Scripts(Section):
     """Rule 92: only authorised words, and promises nobody may make unapproved."""
 
@@ -304,6 +317,7 @@ class Contract(Section):
     """Roles told of an act, such as `propose: principal.responsible_person` (rule 41)."""
     confirmation: Confirmation
     late_reports: LateReports = LateReports()
+    waits: Waits = Waits()
     owner: str
     """The role that handles a complaint whose category has no route of its own."""
     scripts: Scripts = Scripts()

@@ -93,6 +93,8 @@ def _roles(contract: Contract) -> Iterator[Finding]:
     for command in contract.notices:
         if command not in COMMANDS and command != "open":
             yield Finding(("notices", command), f"no command has this name; use open, {_or(COMMANDS)}")
+    if len(set(contract.waits.order)) < len(contract.waits.order):
+        yield Finding(("waits", "order"), "names a party twice; name each once")
     for name, promise in contract.obligations.items():
         for party in promise.pauses_for:
             if party not in contract.parties:

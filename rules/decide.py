@@ -6,21 +6,24 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from rules import corrections
+from rules import corrections, waits
 from rules.commands import (
     Acknowledge,
+    AnswerRequest,
     ApproveCorrection,
     Assign,
     Close,
     Command,
     ConfirmReport,
     Contact,
+    ContestRequest,
     Correct,
     Explain,
     HandOver,
     OpenComplaint,
     Reclassify,
     Reject,
+    Request,
     Via,
 )
 from rules.complaint import Complaint, evolve, opened
@@ -285,8 +288,6 @@ def _check(case: Complaint, law: InForce, command: Command, by: Actor, now: date
         case Explain():
             if not any(clock.missed and not clock.cleared_at for clock in case.clocks):
                 raise Refused("No clock is missed, so there is nothing to explain; use update_customer or note.")
-        case ConfirmReport() | Correct() | ApproveCorrection():
-            data |= _revises(case, law, command, by, now)
         case Acknowledge():
             data["notices"] = _acknowledges(case, law, command, by)
         case Reject():
@@ -300,6 +301,8 @@ def _check(case: Complaint, law: InForce, command: Command, by: Actor, now: date
                 left = law.contract.confirmation.reopenings - len(case.rejections)
                 raise Refused(f"The customer may still reject {left} times; close without agreement comes after that.")
             data["reason"] = "confirmed" if agreement else "without agreement"
+        case _:
+            data |= _about_others(case, law, command, by, now)
     return data
 
 
@@ -316,18 +319,20 @@ def _check_classes(case: Complaint, law: InForce, command: Reclassify) -> None:
         raise Refused(f"Lowering from level {before.level} to {command.level} needs `approved_by`.")
 
 
-def _revises(
-    case: Complaint, law: InForce, command: ConfirmReport | Correct | ApproveCorrection, by: Actor, now: datetime
-) -> dict[str, Any]:
-    """What the ledger keeps of a command about what is on record already."""
+def _about_others(case: Complaint, law: InForce, command: Command, by: Actor, now: datetime) -> dict[str, Any]:
+    """The conditions of what is asked of others or said about the record, and what the ledger keeps of it."""
     match command:
+        case Request():
+            return waits.asked(command, command.occurred_at or now, tuple(law.contract.roles))
+        case AnswerRequest() | ContestRequest():
+            waits.answered(case, command, by, command.occurred_at or now)
         case Correct():
             return corrections.proposed(case, command, by, now)
         case ApproveCorrection():
             return corrections.approved(case, command, by, now)
         case ConfirmReport():
             _check_report(case, law, command, by)
-            return {}
+    return {}
 
 
 def _check_report(case: Complaint, law: InForce, command: ConfirmReport, by: Actor) -> None:
@@ -360,6 +365,10 @@ def _tells(case: Complaint, law: InForce, command: Command) -> tuple[Any, ...]:
     if case.history:
         return ()
     told = notices_of_act(case, law.contract, command.name)
+    if isinstance(command, Request) and command.of in law.contract.roles:
+        roles = (*law.contract.notices.get(command.name, ()), command.of)
+        asked = law.contract.model_copy(update={"notices": {command.name: roles}})
+        return notices_of_act(case, asked, command.name)
     if isinstance(command, Acknowledge) and command.to:
         passed = law.contract.model_copy(update={"notices": {command.name: (command.to,)}})
         told += notices_of_act(case, passed, command.name)

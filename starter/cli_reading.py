@@ -158,7 +158,14 @@ def _fate(clock: ClockState, zone: str) -> str:
         return clock.end_reason or ""
     done = f"done {local(clock.done_at, zone)}" if clock.done_at else ""
     late = f", {timedelta(seconds=clock.late_seconds)} late" if clock.late_seconds else ""
-    return done + late + (f", {_reported(clock)}" if clock.refuted_at else "")
+    told = [done + late] if done else []
+    told += ["missed before its due moved"] if clock.lifted_at else []
+    told += [_reported(clock)] if clock.refuted_at and not clock.lifted_at else []
+    told += [f"found by {clock.found_by}"] if clock.found_by else []
+    told += [f"waited for {party} {timedelta(seconds=n)}" for party, n in (clock.waited or {}).items()]
+    told += [f"stands still since {local(clock.paused_at, zone)}"] if clock.paused_at and not done else []
+    told += ["due counted anew"] if clock.replans else []
+    return ", ".join(told)
 
 
 def _reported(clock: ClockState) -> str:
@@ -172,7 +179,21 @@ def _who(entry: Entry) -> str:
 
 _SHOWN = (
     *("entry", "happened_at", "void", "clock", "rung", "was_due_at", "due_at", "provisional", "report", "found_by"),
-    *("agrees", "why", "reason", "outcome", "level", "category", "to", "follow", "flags"),
+    *(
+        "of",
+        "due",
+        "request",
+        "party",
+        "agrees",
+        "why",
+        "reason",
+        "outcome",
+        "level",
+        "category",
+        "to",
+        "follow",
+        "flags",
+    ),
 )
 
 

@@ -150,8 +150,10 @@ def _of_clock(entry: Entry) -> Row:
             row = {"ended_at": at, "end_reason": data["reason"]}
         case "clock_resumed":
             row = {"ended_at": None, "end_reason": None}
+        case "clock_paused":
+            row = {"paused_at": at}
         case "clock_replanned":
-            row = {"started_at": _time(data["started_at"]), "replans": 1, **_plan(data)}
+            row = {"started_at": _time(data["started_at"]), "replans": 1, "paused_at": None, **_plan(data)}
         case "miss_refuted":
             row = {"refuted_at": entry.recorded_at, "report": data.get("report", "confirmed")}
             row |= {"lifted_at": at} if data.get("lifted") else {"done_at": at, "lag_seconds": data["lag_seconds"]}
@@ -161,7 +163,15 @@ def _of_clock(entry: Entry) -> Row:
             told = {name: data[name] for name in ("passed", "silenced_by") if name in data}
             times = {"at": at.isoformat(), "recorded_at": entry.recorded_at.isoformat()}
             row = {"reached": {data["rung"]: times | told}}
-    return row
+    return row | _spent(data)
+
+
+def _spent(data: dict[str, Any]) -> Row:
+    """Whose time it was, where an entry says so."""
+    if not (time := data.get("time")):
+        return {}
+    waited = {party: seconds for party, seconds in time.items() if party not in ("gross", "net")}
+    return {"gross_seconds": time["gross"], "net_seconds": time["net"], "waited": waited}
 
 
 def _planned(complaint: str, entry: Entry) -> list[Row]:

@@ -40,6 +40,10 @@ class ClockState(_Row):
     missed_at: datetime | None
     refuted_at: datetime | None
     lifted_at: datetime | None
+    paused_at: datetime | None
+    gross_seconds: int | None
+    net_seconds: int | None
+    waited: dict[str, int] | None
     report: str | None
     found_by: str | None
     lag_seconds: int | None

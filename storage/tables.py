@@ -206,6 +206,10 @@ clocks = Table(
     Column("missed_at", Time, comment="its due time, once missed; never taken back"),
     Column("detected_at", Time, comment="when the miss was recorded"),
     Column("refuted_at", Time, comment="when a timely act was reported after all"),
+    Column("paused_at", Time, comment="since when it stands still, waiting for a party that it pauses for"),
+    Column("gross_seconds", Integer, comment="of its own unit, when it was over; a working day has 86,400"),
+    Column("net_seconds", Integer, comment="gross without the time that other parties took"),
+    Column("waited", JSONB, comment="seconds of its own unit that each other party took"),
     Column("found_by", Text, comment="of a miss: correction, when only that brought it to light"),
     Column("lifted_at", Time, comment="when its miss fell away because its due moved or its start was none"),
     Column(

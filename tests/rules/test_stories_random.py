@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from rules.commands import COMMANDS, Command
 from rules.complaint import Complaint, fold
 from rules.decide import decide, deliver, tick
-from rules.judge import next_wake
+from rules.judge import InForce, next_wake
 from rules.ledger import Refused
 from rules.notices import Outcome
-from tests.support.story import Story, at, law
+from tests.support.story import SMALL, Story, at, law
 
 BODIES: dict[str, list[dict[str, Any]]] = {
     "respond": [{}],
@@ -52,6 +52,9 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "approve_correction": [
         {"by": {"role": "handler.manager", "person": person}} for person in ("p.bob", "p.ann", "p.cy")
     ],
+    "request": [{"of": role} for role in ("principal.responsible_person", "third_party", "complainant")],
+    "answer_request": [{}],
+    "contest_request": [{"by": {"role": role}} for role in ("principal.responsible_person", "third_party")],
     "note": [{}],
     "close": [{}, {"agreement": False}],
 }
@@ -59,7 +62,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
 LATE_REPORTS: tuple[dict[str, str], ...] = ({"confirmed by": "principal.responsible_person", "within": "1 day"}, {})
 
 STEPS = st.tuples(
-    st.sampled_from([*sorted(BODIES), *("correct", "approve_correction", "respond") * 3]),
+    st.sampled_from([*sorted(BODIES), *("correct", "approve_correction", "respond", "request", "answer_request") * 3]),
     st.integers(0, 10),
     st.integers(1, 60 * 24 * 6),
     st.integers(0, 600),
@@ -80,7 +83,7 @@ def test_the_invariants_hold_after_every_step(
     opening: dict[str, Any], late: int, steps: list[tuple[str, int, int, int, bool]]
 ) -> None:
     """Invariants 2, 5, 11, 12, 16 and 18 over random commands, delays, outages and late reports."""
-    story = Story(law(**{"late reports": LATE_REPORTS[len(steps) % 2]})).open(
+    story = Story(patient(len(steps))).open(
         "2026-03-02 10:00", recorded=_text(at("2026-03-02 10:00") + timedelta(minutes=late)), **opening
     )
     now = story.case.recorded_at
@@ -99,6 +102,13 @@ def test_the_invariants_hold_after_every_step(
             _hold(story, now)
 
 
+def patient(which: int) -> InForce:
+    """The small contract with late reports to be confirmed or not, and clocks that stand still for others or not."""
+    parties = (["principal", "third_party", "complainant"], ["principal"], [])[which % 3]
+    pausing = {name: promise | {"pauses for": parties} for name, promise in SMALL["obligations"].items()}
+    return law(**{"late reports": LATE_REPORTS[which % 2], "obligations": pausing})
+
+
 def command(case: Complaint, name: str, which: int, now: datetime, occurred_at: datetime) -> Command:
     """One of the bodies of a command; a correction takes an entry that stands on record, its time what is given."""
     fields = COMMANDS[name].model_fields
@@ -108,6 +118,10 @@ def command(case: Complaint, name: str, which: int, now: datetime, occurred_at: 
         facts = [1, *(act.seq for act in case.acts), case.seq + 1]
         right = {"void": True} if which % 3 == 0 else {"happened_at": occurred_at}
         body |= {"entry": facts[which % len(facts)], "occurred_at": now, **right}
+    elif name == "request":
+        body |= {"due": occurred_at + timedelta(minutes=1 + 40 * which)}
+    elif name in ("answer_request", "contest_request"):
+        body |= {"request": case.requests[which % len(case.requests)].seq if case.requests else 1}
     elif name == "approve_correction":
         body |= {"entry": case.corrections[-1].seq if case.corrections else 1, "occurred_at": now}
     return COMMANDS[name].model_validate(body)

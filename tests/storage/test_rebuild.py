@@ -240,6 +240,21 @@ async def test_what_a_correction_changes(engine: AsyncEngine, vault: Vault) -> N
     assert await rebuild(engine, apply=False) == []
 
 
+async def test_whose_time_it_was(engine: AsyncEngine, vault: Vault) -> None:
+    """A clock that was missed says gross, net and the principal's share; a rebuild finds the same."""
+    story = Story().open("2026-03-02 10:00", level="2")
+    role = "principal.responsible_person"
+    (asked, *_) = story.tell("request", "2026-03-02 10:10", of=role, due=at("2026-03-02 11:00"))
+    story.tell("answer_request", "2026-03-02 11:30", request=asked.seq)
+    story.live("2026-03-02 12:01")
+    await on_record(engine, vault, story)
+    async with transaction(engine) as connection:
+        rows = {row.obligation: row for row in await connection.execute(select(clocks))}
+    clock = rows["handover"]
+    assert (clock.gross_seconds, clock.net_seconds, clock.waited) == (7200, 5400, {"principal": 1800})
+    assert await rebuild(engine, apply=False) == []
+
+
 async def test_how_a_late_report_stands(engine: AsyncEngine, vault: Vault) -> None:
     """The clock's row says that it was reported late, with which lag, and what the role that must agree said."""
     story = Story(law(**{"late reports": {"confirmed by": "handler.director"}})).open("2026-03-02 10:00")
