@@ -49,6 +49,8 @@ class Clock(Value):
     """What its due allows for: the waits that stopped it."""
     paused_at: Instant | None = None
     """Since when it stands still, waiting for a party it pauses for."""
+    waived: int | None = None
+    """The entry by which the principal waived it."""
     time: dict[str, int] = {}
     """Seconds of its own unit when it was over: gross, net, and what each other party took."""
 
@@ -75,6 +77,7 @@ OF_CLOCKS = {
     "miss_refuted",
     "report_answered",
     "rung_reached",
+    "waived",
 }
 """Types of the entries about a clock that has started; `data` names it as `clock`."""
 
@@ -107,6 +110,8 @@ def judged(clock: Clock, entry: Entry) -> Clock:  # noqa: PLR0912  one for each 
             change = {"status": "missed", "missed": entry.seq, "time": entry.data.get("time", {}), **_NOT_REFUTED}
         case "clock_paused":
             change = {"paused_at": entry.occurred_at}
+        case "waived":
+            change = {"waived": entry.seq}
         case "clock_attributed":
             change = {"time": entry.data["time"]}
         case "clock_replanned":

@@ -57,12 +57,23 @@ def runs(case: Complaint, contract: Contract) -> Iterator[Run]:
             parts = _parts(case, promise, start.at)
             done_at = _done(promise, parts)
             ended_at, ended_by = start.ended_at, start.ended_by
+            waiver = _waiver(case, name, start.source)
+            if waiver is not None and (ended_at is None or waiver.at < ended_at):
+                ended_at, ended_by = waiver.at, "waived"
             closed = case.closed
             if closed and (ended_at is None or closed.at < ended_at):
                 ended_at, ended_by = closed.at, closed.reason
             if done_at is not None and ended_at is not None and done_at <= ended_at:
                 ended_at, ended_by = None, ""
             yield Run(name, start.source, start.at, start.known_at, parts, done_at, ended_at, ended_by)
+
+
+def _waiver(case: Complaint, obligation: str, source: int) -> Act | None:
+    """The act by which the principal waived this clock; nothing when it was taken back."""
+    for clock in case.clocks:
+        if clock.waived and (clock.obligation, clock.source) == (obligation, source):
+            return case.act(clock.waived)
+    return None
 
 
 def covers(promise: Obligation, case: Complaint, episode: Episode) -> bool:

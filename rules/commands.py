@@ -273,6 +273,21 @@ class Explain(Command):
         return self
 
 
+class Waive(Command):
+    """The principal waives a promise in writing: its clock ends, neither met nor missed from then on (invariant 5)."""
+
+    name, event = "waive", "waived"
+    who = ("principal",)
+    clock: ClockId
+    text: Content
+
+    @model_validator(mode="after")
+    def _in_writing(self) -> Waive:
+        if not self.evidence:
+            raise ValueError("a waiver is in writing: add the principal's letter as evidence")
+        return self
+
+
 class ConfirmReport(Command):
     """The role that the contract names agrees, or does not, that a late report clears a miss (invariant 2)."""
 
@@ -392,7 +407,8 @@ COMMANDS: dict[str, type[Command]] = {
     for c in (
         Respond, Answer, HandOver, UpdateCustomer, Contact, PreliminaryPlan, Findings, Propose, TellResult, Resolve,
         Accept, Reject, Withdraw, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Explain,
-        Request, AnswerRequest, ContestRequest, ConfirmReport, Correct, ApproveCorrection, Acknowledge, Note, Close,
+        Request, AnswerRequest, ContestRequest, Waive, ConfirmReport, Correct, ApproveCorrection,
+        Acknowledge, Note, Close,
     )
 }  # fmt: skip
 """Every command by its name, which is also the name of its update and its signal."""

@@ -25,6 +25,7 @@ from rules.commands import (
     Reject,
     Request,
     Via,
+    Waive,
 )
 from rules.complaint import Complaint, evolve, opened
 from rules.judge import InForce, notices_of_act, settle
@@ -330,6 +331,10 @@ def _about_others(case: Complaint, law: InForce, command: Command, by: Actor, no
             return corrections.proposed(case, command, by, now)
         case ApproveCorrection():
             return corrections.approved(case, command, by, now)
+        case Waive(clock=clock_id):
+            running = [clock.id for clock in case.clocks if clock.status == "running"]
+            if clock_id not in running:
+                raise Refused(f"No clock {clock_id!r} runs that could be waived; those that do: {_listed(running)}.")
         case ConfirmReport():
             _check_report(case, law, command, by)
     return {}
@@ -338,10 +343,15 @@ def _about_others(case: Complaint, law: InForce, command: Command, by: Actor, no
 def _check_report(case: Complaint, law: InForce, command: ConfirmReport, by: Actor) -> None:
     waiting = [clock.id for clock in case.clocks if clock.report == "unconfirmed"]
     if command.clock not in waiting:
-        those = ", ".join(waiting) or "none"
-        raise Refused(f"No late report about {command.clock!r} waits to be confirmed; those that do: {those}.")
+        raise Refused(
+            f"No late report about {command.clock!r} waits to be confirmed; those that do: {_listed(waiting)}."
+        )
     if by.role != law.contract.late_reports.confirmed_by:
         raise Refused(f"{by.role} cannot confirm a late report; {law.contract.late_reports.confirmed_by} can.")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) or "none"
 
 
 def _acknowledges(case: Complaint, law: InForce, command: Acknowledge, by: Actor) -> list[str]:

@@ -54,6 +54,10 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     ],
     "request": [{"of": role} for role in ("principal.responsible_person", "third_party", "complainant")],
     "answer_request": [{}],
+    "waive": [
+        {"clock": clock, "evidence": [{"id": "letter", "sha256": "0" * 64}]}
+        for clock in ("first_response#1", "handover#1")
+    ],
     "contest_request": [{"by": {"role": role}} for role in ("principal.responsible_person", "third_party")],
     "note": [{}],
     "close": [{}, {"agreement": False}],
