@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from rules.complaint import Complaint, Episode
+from rules.complaint import Act, Complaint, Episode
 from rules.contract import Contract, DeliveryOf, MissOf, Obligation
 
 
@@ -22,11 +22,23 @@ class Run:
     source: int
     started_at: datetime
     known_at: datetime
-    parts: dict[str, datetime]
-    """Each act it asks for that happened, and when."""
+    parts: dict[str, Act]
+    """Each act it asks for that happened."""
     done_at: datetime | None
     ended_at: datetime | None = None
     ended_by: str = ""
+
+    @property
+    def acts(self) -> list[Act]:
+        """The acts that it was done by; none before it is done."""
+        return [act for act in self.parts.values() if self.done_at is not None and act.at <= self.done_at]
+
+    @property
+    def lag_seconds(self) -> int:
+        """How long after it was done we learned of it, on the wall clock."""
+        if self.done_at is None:
+            return 0
+        return int((max(act.recorded_at for act in self.acts) - self.done_at).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +57,23 @@ def runs(case: Complaint, contract: Contract) -> Iterator[Run]:
             parts = _parts(case, promise, start.at)
             done_at = _done(promise, parts)
             ended_at, ended_by = start.ended_at, start.ended_by
+            waiver = _waiver(case, name, start.source)
+            if waiver is not None and (ended_at is None or waiver.at < ended_at):
+                ended_at, ended_by = waiver.at, "waived"
             closed = case.closed
             if closed and (ended_at is None or closed.at < ended_at):
                 ended_at, ended_by = closed.at, closed.reason
             if done_at is not None and ended_at is not None and done_at <= ended_at:
                 ended_at, ended_by = None, ""
             yield Run(name, start.source, start.at, start.known_at, parts, done_at, ended_at, ended_by)
+
+
+def _waiver(case: Complaint, obligation: str, source: int) -> Act | None:
+    """The act by which the principal waived this clock; nothing when it was taken back."""
+    for clock in case.clocks:
+        if clock.waived and (clock.obligation, clock.source) == (obligation, source):
+            return case.act(clock.waived)
+    return None
 
 
 def covers(promise: Obligation, case: Complaint, episode: Episode) -> bool:
@@ -72,9 +95,9 @@ def _starts(case: Complaint, promise: Obligation) -> Iterator[_Start]:
         case MissOf(miss_of=missed):
             for clock in case.clocks:
                 if clock.obligation == missed and clock.missed:
-                    ended_by = "refuted" if clock.refuted_at else ""
+                    ended_by = "refuted" if clock.cleared_at else ""
                     known_at = max(clock.known_at, clock.due_at)
-                    yield _Start(clock.missed, clock.due_at, known_at, clock.refuted_at, ended_by)
+                    yield _Start(clock.missed, clock.due_at, known_at, clock.cleared_at, ended_by)
         case DeliveryOf(delivery_of=command):
             for act in case.acts:
                 if f"notice of {command}" in act.names:
@@ -110,19 +133,20 @@ def _messages(case: Complaint, promise: Obligation) -> Iterator[_Start]:
             answered_until = over
 
 
-def _parts(case: Complaint, promise: Obligation, since: datetime) -> dict[str, datetime]:
+def _parts(case: Complaint, promise: Obligation, since: datetime) -> dict[str, Act]:
     parts = {}
     for name in promise.met_by.parts:
-        times = [act.at for act in case.acts if name in act.names and act.at >= since]
-        if times:
-            parts[name] = min(times)
+        acts = [act for act in case.acts if name in act.names and act.at >= since]
+        if acts:
+            parts[name] = min(acts, key=lambda act: act.at)
     return parts
 
 
-def _done(promise: Obligation, parts: dict[str, datetime]) -> datetime | None:
+def _done(promise: Obligation, parts: dict[str, Act]) -> datetime | None:
     """Any of: the first part. All of: the last, once all are there."""
     if not parts:
         return None
+    times = [act.at for act in parts.values()]
     if promise.met_by.any_of:
-        return min(parts.values())
-    return max(parts.values()) if len(parts) == len(promise.met_by.all_of) else None
+        return min(times)
+    return max(times) if len(parts) == len(promise.met_by.all_of) else None

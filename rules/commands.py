@@ -24,6 +24,12 @@ MaybeContent = Annotated[Text | None, CONTENT]
 """The same where it may be left out. The mark stands outside the union, where it is found."""
 
 
+EntryNumber = Annotated[int, Field(ge=1, le=10**9)]
+"""A ledger entry of the complaint by its number."""
+ClockId = Annotated[str, Field(max_length=120)]
+"""A clock of the complaint as `ombud show` names it, such as `first_response#1`."""
+
+
 class Command(Value):
     """What every command may say besides its own fields. All of it is optional."""
 
@@ -267,6 +273,96 @@ class Explain(Command):
         return self
 
 
+class Waive(Command):
+    """The principal waives a promise in writing: its clock ends, neither met nor missed from then on (invariant 5)."""
+
+    name, event = "waive", "waived"
+    who = ("principal",)
+    clock: ClockId
+    text: Content
+
+    @model_validator(mode="after")
+    def _in_writing(self) -> Waive:
+        if not self.evidence:
+            raise ValueError("a waiver is in writing: add the principal's letter as evidence")
+        return self
+
+
+class ConfirmReport(Command):
+    """The role that the contract names agrees, or does not, that a late report clears a miss (invariant 2)."""
+
+    name, event = "confirm_report", "report_answered"
+    who = ("principal", "handler", "third_party")
+    clock: ClockId
+    agrees: bool
+    text: Content
+
+
+class Request(Command):
+    """Something is asked of another party by a time. From then until the answer the time is that party's (rule 60)."""
+
+    name, event = "request", "requested"
+    of: Name
+    """The role asked; a third party or the complainant may be named without an office."""
+    due: Stated
+    text: Content
+
+
+class AnswerRequest(Command):
+    """What was asked came."""
+
+    name, event = "answer_request", "request_answered"
+    who = ("handler", "principal", "third_party", "complainant")
+    request: EntryNumber
+    """The entry of the request."""
+    text: Content
+
+
+class ContestRequest(Command):
+    """The party asked says that nobody waited for it; the time stays the handler's."""
+
+    name, event = "contest_request", "request_contested"
+    who = ("principal", "third_party", "complainant")
+    request: EntryNumber
+    text: Content
+
+
+class Correct(Command):
+    """An entry of the ledger is wrong: when it really happened, or that it did not (invariant 7). It counts once a
+    second person approves it."""
+
+    name, event = "correct", "corrected"
+    who = ("handler", "principal")
+    entry: EntryNumber
+    happened_at: Stated | None = None
+    """The right time; of the opening the receipt, of a classification when the facts became known."""
+    void: Literal[True] | None = None
+    """It did not happen."""
+    text: Content
+
+    def acts(self) -> tuple[str, ...]:
+        return ()
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Correct:
+        if (self.happened_at is None) == (self.void is None):
+            raise ValueError("give the right time as `happened_at`, or `void: true` when it did not happen")
+        return self
+
+
+class ApproveCorrection(Command):
+    """A second person agrees with a correction; from then on the right value counts (invariant 7)."""
+
+    name, event = "approve_correction", "correction_approved"
+    who = ("handler", "principal")
+    entry: EntryNumber
+    """That of the correction."""
+    text: MaybeContent = None
+
+    def acts(self) -> tuple[str, ...]:
+        return ()
+
+
 class Acknowledge(Command):
     """Answers notices, by whoever got them, and says what follows (invariant 13)."""
 
@@ -310,7 +406,9 @@ COMMANDS: dict[str, type[Command]] = {
     c.name: c
     for c in (
         Respond, Answer, HandOver, UpdateCustomer, Contact, PreliminaryPlan, Findings, Propose, TellResult, Resolve,
-        Accept, Reject, Withdraw, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Explain, Acknowledge, Note, Close,
+        Accept, Reject, Withdraw, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Explain,
+        Request, AnswerRequest, ContestRequest, Waive, ConfirmReport, Correct, ApproveCorrection,
+        Acknowledge, Note, Close,
     )
 }  # fmt: skip
 """Every command by its name, which is also the name of its update and its signal."""

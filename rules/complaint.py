@@ -6,11 +6,10 @@ from datetime import datetime
 from functools import reduce
 from typing import Any, Literal
 
+from rules.clock_record import OF_CLOCKS, Clock, judged, started
 from rules.contract import Kind
 from rules.ledger import Entry
 from rules.values import Instant, Level, Name, Reference, Value
-
-ClockStatus = Literal["running", "met", "missed", "ended"]
 
 
 class Episode(Value):
@@ -25,6 +24,8 @@ class Episode(Value):
     reached_at: Instant
     """Start of clocks that start when the level is reached."""
     recorded_at: Instant
+    reason: str = ""
+    """Why it was classified so; nothing for the classification at receipt."""
 
 
 class Act(Value):
@@ -34,40 +35,10 @@ class Act(Value):
     names: tuple[str, ...]
     at: Instant
     recorded_at: Instant
+    proved: bool = False
+    """Whether evidence came with it."""
     notice: str | None = None
     """The notice whose acceptance is this act; a later bounce takes it back (invariant 4)."""
-
-
-class Rung(Value):
-    """One step of this clock's ladder at its instant."""
-
-    label: str
-    at: Instant
-    reached: bool = False
-
-
-class Clock(Value):
-    """An obligation armed for the n-th time, and what was judged of it."""
-
-    obligation: str
-    n: int
-    source: int
-    """The ledger entry that set it going."""
-    started_at: Instant
-    known_at: Instant
-    """When we learned that it runs; rungs before that are told once (invariant 11)."""
-    due_at: Instant
-    provisional: bool = False
-    rungs: tuple[Rung, ...] = ()
-    status: ClockStatus = "running"
-    missed: int | None = None
-    """The ledger entry of its miss, which stays for ever (invariant 2)."""
-    refuted_at: Instant | None = None
-    done_at: Instant | None = None
-
-    @property
-    def id(self) -> str:
-        return f"{self.obligation}#{self.n}"
 
 
 class NoticeState(Value):
@@ -83,6 +54,29 @@ class NoticeState(Value):
     undeliverable_at: Instant | None = None
     acknowledged: int | None = None
     until: Instant | None = None
+
+
+class Asked(Value):
+    """A request to another party, and the entries of its answer; their times are those of the acts."""
+
+    seq: int
+    party: str
+    role: Name
+    due_at: Instant
+    answered: int | None = None
+    contested: int | None = None
+
+
+class Correction(Value):
+    """What somebody says is right about an entry; it counts once a second person approves it (invariant 7)."""
+
+    seq: int
+    entry: int
+    to: Instant | None
+    """When it happened; nothing when it did not."""
+    person: Name | Literal[""]
+    approved: int | None = None
+    """The entry of the approval."""
 
 
 class Closing(Value):
@@ -113,6 +107,8 @@ class Complaint(Value):
     keys: dict[str, tuple[str, int]] = {}
     """Idempotency key: digest of its command, and the entry that records it."""
     rejections: tuple[int, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    requests: tuple[Asked, ...] = ()
     closed: Closing | None = None
 
     @property
@@ -127,6 +123,10 @@ class Complaint(Value):
     def clock(self, clock_id: str) -> Clock:
         """Raises StopIteration for an id that is not this complaint's."""
         return next(clock for clock in self.clocks if clock.id == clock_id)
+
+    def act(self, seq: int) -> Act | None:
+        """What was done by this entry; nothing when it was taken back."""
+        return next((act for act in self.acts if act.seq == seq and act.notice is None), None)
 
     def did(self, *names: str) -> bool:
         """Whether one of these acts happened since the last rejection."""
@@ -180,8 +180,7 @@ def evolve(case: Complaint, entry: Entry) -> Complaint:
     if entry.key and entry.digest:
         new["keys"] = {**case.keys, entry.key: (entry.digest, entry.seq)}
     if acts := data.get("acts"):
-        act = Act(seq=entry.seq, names=tuple(acts), at=entry.occurred_at, recorded_at=entry.recorded_at)
-        new["acts"] = (*case.acts, act)
+        new["acts"] = (*case.acts, _act(entry, tuple(acts)))
     if entry.notices:
         new["notices"] = case.notices + tuple(
             NoticeState(
@@ -193,42 +192,53 @@ def evolve(case: Complaint, entry: Entry) -> Complaint:
             )
             for notice in entry.notices
         )
+    case = case.model_copy(update=new)
+    return case.model_copy(update=change) if (change := _change(case, entry)) else case
+
+
+def _change(case: Complaint, entry: Entry) -> dict[str, Any]:  # noqa: PLR0911, PLR0912  one for each type
+    """What an entry changes by its type."""
+    data = entry.data
     match entry.type:
         case "reclassified":
-            new["episodes"] = (*case.episodes, _episode(case, entry))
+            return {"episodes": (*case.episodes, _episode(case, entry))}
         case "assigned":
-            new["owner"] = data["person"]
+            return {"owner": data["person"]}
         case "customer_wrote":
-            message = Act(seq=entry.seq, names=(), at=entry.occurred_at, recorded_at=entry.recorded_at)
-            new["messages"] = (*case.messages, message)
+            return {"messages": (*case.messages, _act(entry))}
+        case "requested":
+            due_at = datetime.fromisoformat(data["due"])
+            asked = Asked(seq=entry.seq, party=data["party"], role=data["of"], due_at=due_at)
+            return {"requests": (*case.requests, asked)}
+        case "request_answered" | "request_contested":
+            said = {entry.type.removeprefix("request_"): entry.seq}
+            requests = (r.model_copy(update=said) if r.seq == data["request"] else r for r in case.requests)
+            return {"requests": tuple(requests)}
+        case "corrected":
+            return {"corrections": (*case.corrections, _correction(entry))}
+        case "correction_approved":
+            return _corrected(case, entry)
         case "rejected":
-            new["rejections"] = (*case.rejections, entry.seq)
+            return {"rejections": (*case.rejections, entry.seq)}
         case "closed":
-            new["closed"] = Closing(seq=entry.seq, at=entry.occurred_at, reason=data["reason"])
+            return {"closed": Closing(seq=entry.seq, at=entry.occurred_at, reason=data["reason"])}
         case "acknowledged":
-            new["notices"] = tuple(
-                n.model_copy(update={"acknowledged": entry.seq, "until": _until(data)})
-                if n.key in data["notices"]
-                else n
-                for n in new.get("notices", case.notices)
-            )
+            answer = {"acknowledged": entry.seq, "until": _until(data)}
+            answered = (n.model_copy(update=answer) if n.key in data["notices"] else n for n in case.notices)
+            return {"notices": tuple(answered)}
         case "notice_accepted" | "notice_undeliverable" | "notice_bounced":
-            new |= _delivery(case, entry)
+            return _delivery(case, entry)
         case "clock_started":
-            new["clocks"] = (*case.clocks, _clock(entry))
-        case (
-            "clock_met"
-            | "clock_unmet"
-            | "clock_missed"
-            | "clock_done"
-            | "clock_ended"
-            | "miss_refuted"
-            | "rung_reached"
-        ):
-            new["clocks"] = tuple(
-                _judged(clock, entry) if clock.id == data["clock"] else clock for clock in case.clocks
-            )
-    return case.model_copy(update=new)
+            return {"clocks": (*case.clocks, started(entry))}
+        case kind if kind in OF_CLOCKS:
+            return {"clocks": tuple(judged(c, entry) if c.id == data["clock"] else c for c in case.clocks)}
+    return {}
+
+
+def _act(entry: Entry, names: tuple[str, ...] = (), notice: str | None = None) -> Act:
+    proved = bool(entry.evidence)
+    at, recorded_at = entry.occurred_at, entry.recorded_at
+    return Act(seq=entry.seq, names=names, at=at, recorded_at=recorded_at, proved=proved, notice=notice)
 
 
 def _until(data: dict[str, Any]) -> datetime | None:
@@ -249,42 +259,61 @@ def _episode(case: Complaint, entry: Entry) -> Episode:
         receipt_at=receipt_at,
         reached_at=case.received_at if data["reason"] == "misjudged" else known_at,
         recorded_at=entry.recorded_at,
+        reason=data["reason"],
     )
 
 
-def _clock(entry: Entry) -> Clock:
-    data = entry.data
-    return Clock(
-        obligation=data["obligation"],
-        n=data["n"],
-        source=data["source"],
-        started_at=entry.occurred_at,
-        known_at=datetime.fromisoformat(data["known_at"]),
-        due_at=datetime.fromisoformat(data["due_at"]),
-        provisional=data["provisional"],
-        rungs=tuple(Rung(label=r["rung"], at=datetime.fromisoformat(r["at"])) for r in data["rungs"]),
+def _correction(entry: Entry) -> Correction:
+    right = entry.data.get("happened_at")
+    to = datetime.fromisoformat(right) if right else None
+    return Correction(seq=entry.seq, entry=entry.data["entry"], to=to, person=entry.by.person or "")
+
+
+def _corrected(case: Complaint, entry: Entry) -> dict[str, Any]:
+    """The facts as they are right. An act whose time moved is known at that time only since the approval; a message
+    was known all along."""
+    found = next((c for c in case.corrections if c.seq == entry.data["entry"]), None)
+    if found is None:
+        return {}
+    seq, to = found.entry, found.to
+    done = found.model_copy(update={"approved": entry.seq})
+    new: dict[str, Any] = {"corrections": tuple(done if c is found else c for c in case.corrections)}
+    if to is None:
+        new["acts"] = tuple(act for act in case.acts if act.seq != seq)
+        new["messages"] = tuple(message for message in case.messages if message.seq != seq)
+        new["rejections"] = tuple(rejection for rejection in case.rejections if rejection != seq)
+        return new
+    moved, learned = {"at": to}, {"at": to, "recorded_at": entry.recorded_at}
+    new["acts"] = tuple(act.model_copy(update=learned) if act.seq == seq else act for act in case.acts)
+    new["messages"] = tuple(m.model_copy(update=moved) if m.seq == seq else m for m in case.messages)
+    opening = seq == case.episodes[0].seq
+    new["received_at"] = to if opening else case.received_at
+    new["episodes"] = tuple(
+        episode.model_copy(
+            update=dict.fromkeys(_FROM_RECEIPT[episode.reason] if opening else _KNOWN[episode.reason], to)
+        )
+        if opening or episode.seq == seq
+        else episode
+        for episode in case.episodes
     )
+    return new
 
 
-def _judged(clock: Clock, entry: Entry) -> Clock:
-    match entry.type:
-        case "clock_met":
-            change: dict[str, Any] = {"status": "met", "done_at": entry.occurred_at}
-        case "clock_unmet":
-            change = {"status": "missed" if clock.missed else "running", "done_at": None}
-        case "clock_missed":
-            change = {"status": "missed", "missed": entry.seq}
-        case "clock_done":
-            change = {"done_at": entry.occurred_at}
-        case "clock_ended":
-            change = {"status": "ended"}
-        case "miss_refuted":
-            change = {"refuted_at": entry.recorded_at, "done_at": entry.occurred_at}
-        case _:
-            label = entry.data["rung"]
-            rungs = (r.model_copy(update={"reached": True}) if r.label == label else r for r in clock.rungs)
-            change = {"rungs": tuple(rungs)}
-    return clock.model_copy(update=change)
+_FROM_RECEIPT: dict[str, tuple[str, ...]] = {
+    "": ("receipt_at", "reached_at"),
+    "misjudged": ("receipt_at", "reached_at"),
+    "first_assessment": ("receipt_at",),
+    "new_facts": (),
+}
+"""By the reason of a classification, which of its times are the receipt."""
+
+_KNOWN: dict[str, tuple[str, ...]] = {
+    "": (),
+    "misjudged": (),
+    "first_assessment": ("reached_at",),
+    "new_facts": ("receipt_at", "reached_at"),
+}
+"""And which are when the facts became known."""
 
 
 def _delivery(case: Complaint, entry: Entry) -> dict[str, Any]:
@@ -295,12 +324,5 @@ def _delivery(case: Complaint, entry: Entry) -> dict[str, Any]:
     notices = tuple(n.model_copy(update=change) if n.key == key else n for n in case.notices)
     acts = tuple(act for act in case.acts if act.notice != key)
     if accepted:
-        act = Act(
-            seq=entry.seq,
-            names=(f"notice of {entry.data['of']}",),
-            at=entry.occurred_at,
-            recorded_at=entry.recorded_at,
-            notice=key,
-        )
-        acts = (*acts, act)
+        acts = (*acts, _act(entry, (f"notice of {entry.data['of']}",), key))
     return {"notices": notices, "acts": acts}

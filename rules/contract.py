@@ -247,6 +247,33 @@ class Confirmation(Section):
     """How often a rejection reopens; after that it can only be closed without agreement."""
 
 
+class LateReports(Section):
+    """What a timely act counts as that is reported only after its clock was missed (invariant 2).
+
+    Without this section it clears the miss at once; the miss itself stays on record either way.
+    """
+
+    within: Term | None = None
+    """From the act to its report; what is reported later does not count."""
+    needs: Literal["evidence"] | None = None
+    """A report without it does not count."""
+    confirmed_by: str | None = None
+    """The role that must agree; until then it counts as missed."""
+
+
+class Waits(Section):
+    """Waits for other parties (rule 60)."""
+
+    order: Annotated[
+        tuple[Literal["principal", "third_party", "complainant"], ...], Field(min_length=3, max_length=3)
+    ] = (
+        "principal",
+        "third_party",
+        "complainant",
+    )
+    """Where waits overlap, whose the time is: that of the first of those waited for."""
+
+
 class Scripts(Section):
     """Rule 92: only authorised words, and promises nobody may make unapproved."""
 
@@ -289,6 +316,8 @@ class Contract(Section):
     notices: dict[str, Names] = {}
     """Roles told of an act, such as `propose: principal.responsible_person` (rule 41)."""
     confirmation: Confirmation
+    late_reports: LateReports = LateReports()
+    waits: Waits = Waits()
     owner: str
     """The role that handles a complaint whose category has no route of its own."""
     scripts: Scripts = Scripts()

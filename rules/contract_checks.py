@@ -93,6 +93,8 @@ def _roles(contract: Contract) -> Iterator[Finding]:
     for command in contract.notices:
         if command not in COMMANDS and command != "open":
             yield Finding(("notices", command), f"no command has this name; use open, {_or(COMMANDS)}")
+    if len(set(contract.waits.order)) < len(contract.waits.order):
+        yield Finding(("waits", "order"), "names a party twice; name each once")
     for name, promise in contract.obligations.items():
         for party in promise.pauses_for:
             if party not in contract.parties:
@@ -103,6 +105,8 @@ def _roles(contract: Contract) -> Iterator[Finding]:
 def _named_roles(contract: Contract) -> list[tuple[Path, str]]:
     """Every place that names a role."""
     named: list[tuple[Path, str]] = [(("owner",), contract.owner)]
+    if contract.late_reports.confirmed_by:
+        named.append((("late reports", "confirmed by"), contract.late_reports.confirmed_by))
     named += [(("categories", key, "route"), c.route) for key, c in contract.categories.items() if c.route]
     named += [(("notices", command), role) for command, roles in contract.notices.items() for role in roles]
     return named + list(tells(contract))
@@ -226,7 +230,11 @@ def _doubts(contract: Contract) -> Iterator[Finding]:
     for role in contract.roles:
         if role not in named and ".department." not in role:  # cases are handed over to departments by name
             yield Finding(("roles", role), "is never told anything and handles nothing", fatal=False)
-    told = {role.partition(".")[0] for path, role in _named_roles(contract) if path[0] in {"notices", "obligations"}}
+    told = {
+        role.partition(".")[0]
+        for path, role in _named_roles(contract)
+        if path[0] in {"notices", "obligations", "late reports"}
+    }
     if "principal" in contract.parties and "principal" not in told:
         yield Finding(("parties", "principal"), "no ladder and no notice tells it anything", fatal=False)
 

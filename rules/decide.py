@@ -6,18 +6,26 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from rules import corrections, waits
 from rules.commands import (
     Acknowledge,
+    AnswerRequest,
+    ApproveCorrection,
     Assign,
     Close,
     Command,
+    ConfirmReport,
     Contact,
+    ContestRequest,
+    Correct,
     Explain,
     HandOver,
     OpenComplaint,
     Reclassify,
     Reject,
+    Request,
     Via,
+    Waive,
 )
 from rules.complaint import Complaint, evolve, opened
 from rules.judge import InForce, notices_of_act, settle
@@ -153,7 +161,7 @@ def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: 
         notices=_tells(case, law, command),
     )
     entries = [entry]
-    case = evolve(case, entry)
+    before, case = case, evolve(case, entry)
     if entry.type in ("accepted", "withdrawn"):
         closing = Entry(
             seq=case.seq + 1,
@@ -167,7 +175,20 @@ def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: 
         entries.append(closing)
         case = evolve(case, closing)
     case, judged = settle(case, law, now)
+    if isinstance(command, ApproveCorrection):
+        judged = _found(judged, settle(before, law, now)[0])
     return Decision(case, entries + judged, {entry.seq: texts} if texts else {})
+
+
+def _found(judged: list[Entry], otherwise: Complaint) -> list[Entry]:
+    """Misses that would not be on record otherwise say that a correction found them (invariant 7)."""
+    missed = {clock.id for clock in otherwise.clocks if clock.status == "missed"}
+    return [
+        entry.model_copy(update={"data": entry.data | {"found_by": "correction"}})
+        if entry.type == "clock_missed" and entry.data["clock"] not in missed
+        else entry
+        for entry in judged
+    ]
 
 
 def tick(case: Complaint, law: InForce, now: datetime) -> Decision:
@@ -266,7 +287,7 @@ def _check(case: Complaint, law: InForce, command: Command, by: Actor, now: date
             if command.category:
                 data["route"] = law.contract.categories[command.category].route or law.contract.owner
         case Explain():
-            if not any(clock.missed and not clock.refuted_at for clock in case.clocks):
+            if not any(clock.missed and not clock.cleared_at for clock in case.clocks):
                 raise Refused("No clock is missed, so there is nothing to explain; use update_customer or note.")
         case Acknowledge():
             data["notices"] = _acknowledges(case, law, command, by)
@@ -281,6 +302,8 @@ def _check(case: Complaint, law: InForce, command: Command, by: Actor, now: date
                 left = law.contract.confirmation.reopenings - len(case.rejections)
                 raise Refused(f"The customer may still reject {left} times; close without agreement comes after that.")
             data["reason"] = "confirmed" if agreement else "without agreement"
+        case _:
+            data |= _about_others(case, law, command, by, now)
     return data
 
 
@@ -295,6 +318,40 @@ def _check_classes(case: Complaint, law: InForce, command: Reclassify) -> None:
     lowers = command.level and before.level and order.index(command.level) < order.index(before.level)
     if lowers and not command.approved_by:
         raise Refused(f"Lowering from level {before.level} to {command.level} needs `approved_by`.")
+
+
+def _about_others(case: Complaint, law: InForce, command: Command, by: Actor, now: datetime) -> dict[str, Any]:
+    """The conditions of what is asked of others or said about the record, and what the ledger keeps of it."""
+    match command:
+        case Request():
+            return waits.asked(command, command.occurred_at or now, tuple(law.contract.roles))
+        case AnswerRequest() | ContestRequest():
+            waits.answered(case, command, by, command.occurred_at or now)
+        case Correct():
+            return corrections.proposed(case, command, by, now)
+        case ApproveCorrection():
+            return corrections.approved(case, command, by, now)
+        case Waive(clock=clock_id):
+            running = [clock.id for clock in case.clocks if clock.status == "running"]
+            if clock_id not in running:
+                raise Refused(f"No clock {clock_id!r} runs that could be waived; those that do: {_listed(running)}.")
+        case ConfirmReport():
+            _check_report(case, law, command, by)
+    return {}
+
+
+def _check_report(case: Complaint, law: InForce, command: ConfirmReport, by: Actor) -> None:
+    waiting = [clock.id for clock in case.clocks if clock.report == "unconfirmed"]
+    if command.clock not in waiting:
+        raise Refused(
+            f"No late report about {command.clock!r} waits to be confirmed; those that do: {_listed(waiting)}."
+        )
+    if by.role != law.contract.late_reports.confirmed_by:
+        raise Refused(f"{by.role} cannot confirm a late report; {law.contract.late_reports.confirmed_by} can.")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) or "none"
 
 
 def _acknowledges(case: Complaint, law: InForce, command: Acknowledge, by: Actor) -> list[str]:
@@ -318,6 +375,10 @@ def _tells(case: Complaint, law: InForce, command: Command) -> tuple[Any, ...]:
     if case.history:
         return ()
     told = notices_of_act(case, law.contract, command.name)
+    if isinstance(command, Request) and command.of in law.contract.roles:
+        roles = (*law.contract.notices.get(command.name, ()), command.of)
+        asked = law.contract.model_copy(update={"notices": {command.name: roles}})
+        return notices_of_act(case, asked, command.name)
     if isinstance(command, Acknowledge) and command.to:
         passed = law.contract.model_copy(update={"notices": {command.name: (command.to,)}})
         told += notices_of_act(case, passed, command.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +12,10 @@ from rules.judge import InForce, settle
 from rules.ledger import Entry
 
 JUDGED = {
+    "clock_attributed",
+    "clock_paused",
+    "clock_replanned",
+    "clock_resumed",
     "clock_started",
     "clock_met",
     "clock_unmet",
@@ -34,20 +37,24 @@ def go_on(
     the ledger's closing is put on record as refused.
     """
     case = fold(stored)
-    there = Counter(_said(entry) for entry in stored)
+    there: dict[tuple[Any, ...], list[int]] = {}
+    for entry in stored:
+        there.setdefault(_said(entry), []).append(entry.seq)
+    places: dict[int, int] = {}
     entries: list[Entry] = []
     kept: dict[int, dict[str, str]] = {}
     for fact in pending:
         if fact.type in JUDGED or fact.type == "opened" or fact.data.get("reason") == "silence":
             continue
-        if there[_said(fact)]:
-            there[_said(fact)] -= 1
+        if found := there.get(_said(fact)):
+            places[fact.seq] = found.pop(0)
         elif case.closed:
             refused = refuse(case, str(fact.data.get("command", fact.type)), "The complaint was closed already.", now)
             case = refused.case
             entries += refused.entries
         elif fact.key is None or fact.key not in case.keys:
-            moved = _moved(fact, case.seq + 1)
+            moved = _moved(fact, case.seq + 1, places)
+            places[fact.seq] = moved.seq
             case = evolve(case, moved)
             entries.append(moved)
             if fact.seq in texts:
@@ -61,9 +68,11 @@ def _said(entry: Entry) -> tuple[Any, ...]:
     return entry.type, entry.key, json.dumps(entry.data, sort_keys=True), entry.content, entry.by
 
 
-def _moved(fact: Entry, seq: int) -> Entry:
-    """The fact at another place of the ledger; the notices it plans are keyed by that place."""
+def _moved(fact: Entry, seq: int, places: dict[int, int]) -> Entry:
+    """The fact at another place of the ledger; the notices it plans are keyed by that place, and the entries it is
+    about are named by theirs."""
+    about = {name: places[n] for name in ("entry", "corrects", "request") if (n := fact.data.get(name)) in places}
     notices = tuple(
         notice.model_copy(update={"key": notice.key.replace(f"#{fact.seq}/", f"#{seq}/")}) for notice in fact.notices
     )
-    return fact.model_copy(update={"seq": seq, "notices": notices})
+    return fact.model_copy(update={"seq": seq, "notices": notices, "data": fact.data | about})

@@ -6,17 +6,19 @@ not on record yet is recorded, in the order of the moments, each with its own ti
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from rules import terms
+from rules import late_reports, terms, waits
 from rules.calendar import WorkingCalendar
+from rules.clock_record import Clock
 from rules.clocks import Run, runs
-from rules.complaint import Clock, Complaint, NoticeState, evolve
+from rules.complaint import Complaint, NoticeState, evolve
 from rules.contract import Contract, Obligation, Step
 from rules.ledger import Entry, Notice
+from rules.measure import Wait
 from rules.values import SYSTEM
 
 PROMPT = timedelta(minutes=1)
@@ -78,19 +80,31 @@ def next_wake(case: Complaint, law: InForce) -> Wake | None:
         return None
     wakes = []
     for clock in case.clocks:
-        if clock.status == "running":
+        since = _open_wait(case, clock, law)
+        if clock.status == "running" and since is None:
             wakes.append(Wake(clock.due_at + TICK, clock.id, "due"))
+        if clock.status == "running" and since is not None and clock.paused_at is None:
+            wakes.append(Wake(since, clock.id, "wait"))
         if clock.status in ("running", "missed") and clock.done_at is None:
             ladder = law.contract.obligations[clock.obligation].ladder
             wakes += [
                 Wake(at, clock.id, rung.label)
                 for index, rung in enumerate(clock.rungs)
                 if not rung.reached and (at := _rung_at(case, clock, ladder, index)) is not None
-                if clock.status == "missed" or at < clock.due_at
+                if (clock.status == "missed" or at < clock.due_at) and (since is None or at < since)
             ]
     if (silence := _silence(case, law)) is not None:
         wakes.append(Wake(silence, "", "silence"))
     return min(wakes, default=None)
+
+
+def _open_wait(case: Complaint, clock: Clock, law: InForce) -> datetime | None:
+    """Since when a running clock stands still, or will when the request is due."""
+    promise = law.contract.obligations[clock.obligation]
+    if clock.status != "running" or not case.requests or not promise.pauses_for:
+        return None
+    waited = waits.spells(case, law.contract.waits.order)
+    return waits.pauses(waited, promise, clock.started_at, None, law.calendar).open_since
 
 
 def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[_Moment]:
@@ -100,10 +114,9 @@ def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[_Moment]:
         if key not in known and run.ended_at is None:
             yield _start(case, law, run, order)
     for order, clock in enumerate(case.clocks):
-        if clock.status != "ended":
-            promise = law.contract.obligations[clock.obligation]
-            run_ = derived.get((clock.obligation, clock.source))
-            yield from _judgements(case, clock, run_, promise, now, order)
+        run_ = derived.get((clock.obligation, clock.source))
+        if clock.status != "ended" or (run_ is not None and run_.ended_at is None):
+            yield from _judgements(case, law, clock, run_, now, order)
     silence = _silence(case, law)
     if silence is not None and silence <= now:
         yield _Moment(
@@ -118,7 +131,6 @@ def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[_Moment]:
 
 def _start(case: Complaint, law: InForce, run: Run, order: int) -> _Moment:
     promise = law.contract.obligations[run.obligation]
-    due = terms.due(promise.due, run.started_at, law.calendar)
     n = 1 + sum(clock.obligation == run.obligation for clock in case.clocks)
     data = {
         "clock": f"{run.obligation}#{n}",
@@ -127,56 +139,140 @@ def _start(case: Complaint, law: InForce, run: Run, order: int) -> _Moment:
         "clause": promise.clause,
         "source": run.source,
         "known_at": run.known_at.isoformat(),
-        "due_at": due.at.isoformat(),
-        "provisional": due.provisional,
-        "explanation": due.explanation.model_dump(mode="json", exclude_defaults=True),
-        "rungs": [
-            {"rung": step.label, "at": at.isoformat()} for step, at in ladder(promise, run.started_at, due.at, law)
-        ],
+        **_plan(promise, run, law),
     }
     return _Moment(run.started_at, 0, order, "clock_started", data)
 
 
-def ladder(promise: Obligation, start: datetime, due: datetime, law: InForce) -> Iterator[tuple[Step, datetime]]:
+def _plan(promise: Obligation, run: Run, law: InForce, waited: Sequence[Wait] = ()) -> dict[str, Any]:
+    """When a run is due, why, and its ladder."""
+    due = terms.due(promise.due, run.started_at, law.calendar, waited)
+    return {
+        "due_at": due.at.isoformat(),
+        "provisional": due.provisional,
+        "explanation": due.explanation.model_dump(mode="json", exclude_defaults=True),
+        "rungs": [
+            {"rung": step.label, "at": at.isoformat()}
+            for step, at in ladder(promise, run.started_at, due.at, law, waited)
+        ],
+    }
+
+
+def ladder(
+    promise: Obligation, start: datetime, due: datetime, law: InForce, waited: Sequence[Wait] = ()
+) -> Iterator[tuple[Step, datetime]]:
     """Every rung of a clock with its instant, in the calendar's zone (invariant 14)."""
     for step in promise.ladder:
         if step.after is not None:
             at = terms.after(step.after, due, law.calendar, step.hours)
         else:
             fraction = step.fraction
-            at = due if fraction is None else terms.point(promise.due, start, due, fraction, law.calendar)
+            at = due if fraction is None else terms.point(promise.due, start, due, fraction, law.calendar, waited)
             if step.hours == "working":
                 at = law.calendar.next_opening(at)
         yield step, at
 
 
 def _judgements(
-    case: Complaint, clock: Clock, run: Run | None, promise: Obligation, now: datetime, order: int
+    case: Complaint, law: InForce, clock: Clock, run: Run | None, now: datetime, order: int
 ) -> Iterator[_Moment]:
     """What is to be said of one clock that is on record."""
+    promise = law.contract.obligations[clock.obligation]
     about = {"clock": clock.id, "obligation": clock.obligation, "clause": promise.clause}
     if run is None:
-        yield _Moment(now, 1, order, "clock_ended", {**about, "reason": "superseded"})
+        fell_away = {"report": "confirmed", "lifted": True, "lag_seconds": 0, "why": "what set it going fell away"}
+        if clock.status == "missed" and not clock.cleared_at:
+            yield _Moment(now, 1, order, "miss_refuted", about | fell_away)
+        else:
+            yield _Moment(now, 1, order, "clock_ended", {**about, "reason": "superseded"})
         return
+    waited = waits.spells(case, law.contract.waits.order) if case.requests else []
+    paused = waits.pauses(waited, promise, run.started_at, run.done_at, law.calendar)
+    if revised := _revision(clock, run, paused, law, now):
+        kind, data = revised
+        yield _Moment(now, 1, order, kind, about | data)
+        return
+
+    def time(at: datetime) -> dict[str, Any]:
+        return {"time": waits.attributed(waited, promise, run.started_at, at, law.calendar)}
+
+    since = paused.open_since
+    if since is not None and since <= now and clock.paused_at is None:
+        yield _Moment(since, 4, order, "clock_paused", {**about, "party": paused.party})
+    if case.requests and clock.status in ("met", "missed"):
+        right = time(clock.done_at or clock.due_at)
+        if right["time"] != clock.time:
+            yield _Moment(now, 1, order, "clock_attributed", about | right)
+            return
+    if clock.status in ("running", "missed"):
+        yield from _verdict(case, law, clock, run, since, now, order, about=about, time=time)
+    yield from _rungs(case, clock, promise, _over(run), since, now, order, about)
+
+
+def _over(run: Run) -> datetime | None:
+    """When a run was done or ended, whichever came first."""
+    return min((t for t in (run.done_at, run.ended_at) if t is not None), default=None)
+
+
+def _verdict(
+    case: Complaint,
+    law: InForce,
+    clock: Clock,
+    run: Run,
+    paused_at: datetime | None,
+    now: datetime,
+    order: int,
+    *,
+    about: dict[str, Any],
+    time: Callable[[datetime], dict[str, Any]],
+) -> Iterator[_Moment]:
+    """Met, ended, missed, refuted or done late; nothing while a clock stands still."""
     done, due = run.done_at, clock.due_at
-    over = min((t for t in (done, run.ended_at) if t is not None), default=None)
     if clock.status == "running":
         if done is not None and done <= due:
-            parts = {name: at.isoformat() for name, at in run.parts.items()}
-            yield _Moment(done, 2, order, "clock_met", {**about, "parts": parts})
+            parts = {name: act.at.isoformat() for name, act in run.parts.items()}
+            yield _Moment(
+                done, 2, order, "clock_met", {**about, "parts": parts, "lag_seconds": run.lag_seconds, **time(done)}
+            )
         elif run.ended_at is not None and run.ended_at <= due:
             yield _Moment(run.ended_at, 2, order, "clock_ended", {**about, "reason": run.ended_by})
-        elif now > due:
+        elif now > due and paused_at is None:
             provisional = {"provisional": True} if clock.provisional else {}
-            yield _Moment(due, 3, order, "clock_missed", {**about, **provisional})
-    elif clock.status == "met" and done is None:
-        yield _Moment(now, 2, order, "clock_unmet", {**about, "reason": "the notice bounced"})
+            yield _Moment(due, 3, order, "clock_missed", {**about, **provisional, **time(due)})
     elif clock.status == "missed" and clock.done_at is None and done is not None:
+        late = {**about, "lag_seconds": run.lag_seconds, **time(done)}
         if done <= due:
-            yield _Moment(done, 2, order, "miss_refuted", {**about, "lag_seconds": int((now - done).total_seconds())})
+            report = late_reports.judged(run.acts, due, law.contract.late_reports, law.calendar)
+            roles = (report.asks,) if report.asks else ()
+            told = _notices(case, f"{clock.id}@reported late {case.seq + 1}", roles)
+            yield _Moment(done, 2, order, "miss_refuted", {**late, **report.data()}, told)
         else:
-            yield _Moment(done, 2, order, "clock_done", {**about, "late_seconds": int((done - due).total_seconds())})
-    yield from _rungs(case, clock, promise, over, now, order, about)
+            late["late_seconds"] = int((done - due).total_seconds())
+            yield _Moment(done, 2, order, "clock_done", late)
+
+
+def _revision(
+    clock: Clock, run: Run, paused: waits.Pauses, law: InForce, now: datetime
+) -> tuple[str, dict[str, Any]] | None:
+    """What was judged and no longer follows from the facts, one step at a time: what does follow is judged after it."""
+    if clock.status == "ended":
+        return "clock_resumed", {}
+    ended_wait = clock.paused_at is not None and clock.paused_at != paused.open_since
+    if run.started_at != clock.started_at or paused.waits != clock.waits or ended_wait:
+        why = "its start was corrected" if run.started_at != clock.started_at else "a wait ended or was contested"
+        moved = {"was_due_at": clock.due_at.isoformat(), "started_at": run.started_at.isoformat()}
+        stood = [(a.isoformat(), b.isoformat()) for a, b in paused.waits]
+        promise = law.contract.obligations[clock.obligation]
+        return "clock_replanned", {"why": why, **moved, "waits": stood, **_plan(promise, run, law, paused.waits)}
+    done, due = run.done_at, clock.due_at
+    if clock.done_at is not None:
+        in_time = clock.status == "met" or clock.refuted_at is not None
+        if done != clock.done_at or in_time != (done <= due):
+            reason = "what met it was undone" if done is None else "corrected"
+            return "clock_unmet", {"reason": reason, "status": "running" if clock.status == "met" else "missed"}
+    elif clock.status == "missed" and done is None and (now <= due or paused.open_since is not None):
+        return "miss_refuted", {"report": "confirmed", "lifted": True, "lag_seconds": 0, "why": "it is not due yet"}
+    return None
 
 
 def _rungs(
@@ -184,6 +280,7 @@ def _rungs(
     clock: Clock,
     promise: Obligation,
     over: datetime | None,
+    paused_at: datetime | None,
     now: datetime,
     order: int,
     about: dict[str, Any],
@@ -195,12 +292,14 @@ def _rungs(
         at = _rung_at(case, clock, promise.ladder, index)
         if at is None or at > now or (over is not None and at >= over):
             continue
+        if paused_at is not None and at >= paused_at:
+            continue
         if at >= clock.due_at and clock.status != "missed":
             continue
         step = promise.ladder[index]
         data: dict[str, Any] = {**about, "rung": rung.label}
         roles = step.tell
-        if clock.refuted_at or (over is not None and over <= clock.due_at):
+        if over is not None and over <= clock.due_at:
             data["passed"], roles = "over before it could be told", ()
         elif answered := _acknowledged(case, clock, promise.ladder, index):
             data["silenced_by"], roles = answered, ()

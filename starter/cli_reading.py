@@ -158,20 +158,34 @@ def _fate(clock: ClockState, zone: str) -> str:
         return clock.end_reason or ""
     done = f"done {local(clock.done_at, zone)}" if clock.done_at else ""
     late = f", {timedelta(seconds=clock.late_seconds)} late" if clock.late_seconds else ""
-    return done + late + (", reported late" if clock.refuted_at else "")
+    told = [done + late] if done else []
+    told += ["missed before its due moved"] if clock.lifted_at else []
+    told += [_reported(clock)] if clock.refuted_at and not clock.lifted_at else []
+    told += [f"found by {clock.found_by}"] if clock.found_by else []
+    told += [f"waited for {party} {timedelta(seconds=n)}" for party, n in (clock.waited or {}).items()]
+    told += [f"stands still since {local(clock.paused_at, zone)}"] if clock.paused_at and not done else []
+    told += ["due counted anew"] if clock.replans else []
+    return ", ".join(told)
+
+
+def _reported(clock: ClockState) -> str:
+    lag = timedelta(seconds=clock.lag_seconds or 0)
+    return f"reported late, {lag} afterwards: {(clock.report or 'confirmed').replace('_', ' ')}"
 
 
 def _who(entry: Entry) -> str:
     return "/".join(filter(None, (entry.by.role, entry.by.person)))
 
 
-def _said(data: dict[str, Any]) -> str:
-    """The part of an entry's data that a person looks for."""
-    shown = (
-        "clock",
-        "rung",
-        "due_at",
-        "provisional",
+_SHOWN = (
+    *("entry", "happened_at", "void", "clock", "rung", "was_due_at", "due_at", "provisional", "report", "found_by"),
+    *(
+        "of",
+        "due",
+        "request",
+        "party",
+        "agrees",
+        "why",
         "reason",
         "outcome",
         "level",
@@ -179,8 +193,13 @@ def _said(data: dict[str, Any]) -> str:
         "to",
         "follow",
         "flags",
-    )
-    return "  ".join(f"{name}: {data[name]}" for name in shown if data.get(name))
+    ),
+)
+
+
+def _said(data: dict[str, Any]) -> str:
+    """The part of an entry's data that a person looks for."""
+    return "  ".join(f"{name}: {data[name]}" for name in _SHOWN if data.get(name))
 
 
 def table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

@@ -94,6 +94,11 @@ def show_contract(contract: Contract, language: Language) -> None:
         f"{closing.reopenings} times.",
         highlight=False,
     )
+    late = contract.late_reports
+    asked = [f"within {late.within}"] if late.within else []
+    asked += [f"with {late.needs}"] if late.needs else []
+    asked += [f"once {late.confirmed_by} agrees"] if late.confirmed_by else []
+    console.print(f"A late report clears a miss {', '.join(asked) or 'at once'}.", highlight=False)
 
 
 def show_dues(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from rules.ledger import Entry
 from storage.changes import Changes, Row
@@ -18,7 +19,7 @@ _AS_OPENED = (
     *("complainant", "against", "incident", "follows"),
 )
 
-_BY_ITSELF = {"opened": "open", "closed": "close"}
+_BY_ITSELF = {"opened": "open", "closed": "close", "miss_refuted": "late_report"}
 """What an entry is called as an act when no command made it."""
 
 
@@ -78,7 +79,7 @@ def _opened(complaint: str, version: str, entry: Entry) -> Row:
     }
 
 
-def _of_complaint(entry: Entry) -> Row:
+def _of_complaint(entry: Entry) -> Row:  # noqa: PLR0911  one for each type
     data = entry.data
     match entry.type:
         case "reclassified":
@@ -87,6 +88,8 @@ def _of_complaint(entry: Entry) -> Row:
             return {"owner": data["person"]}
         case "resolved":
             return {"resolved_at": entry.occurred_at, "outcome": data["outcome"]}
+        case "correction_approved":
+            return _corrected(data)
         case "rejected":
             return {"resolved_at": None, "outcome": None, "rejections": 1}
         case "closed":
@@ -94,16 +97,40 @@ def _of_complaint(entry: Entry) -> Row:
     return {}
 
 
+def _corrected(data: dict[str, Any]) -> Row:
+    """What a correction changes of the complaint itself; its clocks are judged again by entries of their own."""
+    match data["act"]:
+        case "open":
+            return {"received_at": _time(data["happened_at"])}
+        case "resolve":
+            right = {"resolved_at": _time(data.get("happened_at"))}
+            return right if data.get("happened_at") else {**right, "outcome": None}
+        case "reject" if data.get("void"):
+            return {"rejections": -1}
+    return {}
+
+
 def _clock(complaint: str, entry: Entry) -> Row:
     data = entry.data
     return {
         "complaint": complaint,
-        **{name: data[name] for name in ("obligation", "n", "clause", "provisional", "explanation")},
-        "ladder": data["rungs"],
+        **{name: data[name] for name in ("obligation", "n", "clause")},
         "started_at": entry.occurred_at,
         "known_at": _time(data["known_at"]),
-        "due_at": _time(data["due_at"]),
+        **_plan(data),
     }
+
+
+def _plan(data: dict[str, Any]) -> Row:
+    return {
+        "due_at": _time(data["due_at"]),
+        "provisional": data["provisional"],
+        "explanation": data["explanation"],
+        "ladder": data["rungs"],
+    }
+
+
+_NOT_REFUTED: Row = {"refuted_at": None, "report": None, "lifted_at": None}
 
 
 def _of_clock(entry: Entry) -> Row:
@@ -111,22 +138,40 @@ def _of_clock(entry: Entry) -> Row:
     row: Row = {}
     match entry.type:
         case "clock_met":
-            row = {"done_at": at, "parts": data["parts"]}
+            row = {"done_at": at, "parts": data["parts"], "lag_seconds": data.get("lag_seconds")}
         case "clock_unmet":
-            row = {"done_at": None, "parts": None}
+            row = {"done_at": None, "parts": None, "lag_seconds": None, "late_seconds": None}
+            row |= _NOT_REFUTED if data.get("status") == "missed" else {}
         case "clock_missed":
-            row = {"missed_at": at, "detected_at": entry.recorded_at}
+            row = {"missed_at": at, "detected_at": entry.recorded_at, "found_by": data.get("found_by"), **_NOT_REFUTED}
         case "clock_done":
-            row = {"done_at": at, "late_seconds": data["late_seconds"]}
+            row = {"done_at": at, "late_seconds": data["late_seconds"], "lag_seconds": data.get("lag_seconds")}
         case "clock_ended":
             row = {"ended_at": at, "end_reason": data["reason"]}
+        case "clock_resumed":
+            row = {"ended_at": None, "end_reason": None}
+        case "clock_paused":
+            row = {"paused_at": at}
+        case "clock_replanned":
+            row = {"started_at": _time(data["started_at"]), "replans": 1, "paused_at": None, **_plan(data)}
         case "miss_refuted":
-            row = {"done_at": at, "refuted_at": entry.recorded_at}
+            row = {"refuted_at": entry.recorded_at, "report": data.get("report", "confirmed")}
+            row |= {"lifted_at": at} if data.get("lifted") else {"done_at": at, "lag_seconds": data["lag_seconds"]}
+        case "report_answered":
+            row = {"report": "confirmed" if data["agrees"] else "not_agreed"}
         case "rung_reached":
             told = {name: data[name] for name in ("passed", "silenced_by") if name in data}
             times = {"at": at.isoformat(), "recorded_at": entry.recorded_at.isoformat()}
             row = {"reached": {data["rung"]: times | told}}
-    return row
+    return row | _spent(data)
+
+
+def _spent(data: dict[str, Any]) -> Row:
+    """Whose time it was, where an entry says so."""
+    if not (time := data.get("time")):
+        return {}
+    waited = {party: seconds for party, seconds in time.items() if party not in ("gross", "net")}
+    return {"gross_seconds": time["gross"], "net_seconds": time["net"], "waited": waited}
 
 
 def _planned(complaint: str, entry: Entry) -> list[Row]:

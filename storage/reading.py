@@ -39,8 +39,17 @@ class ClockState(_Row):
     provisional: bool
     missed_at: datetime | None
     refuted_at: datetime | None
+    lifted_at: datetime | None
+    paused_at: datetime | None
+    gross_seconds: int | None
+    net_seconds: int | None
+    waited: dict[str, int] | None
+    report: str | None
+    found_by: str | None
+    lag_seconds: int | None
     done_at: datetime | None
     late_seconds: int | None
+    replans: int
     end_reason: str | None
     ended_at: datetime | None
     reached: dict[str, Any]

@@ -187,7 +187,7 @@ complaints = Table(
 
 # States follow from times, so that none depends on the order in which entries of several streams arrive.
 _CLOCK_STATUS = (
-    "CASE WHEN ended_at IS NOT NULL THEN 'ended' WHEN missed_at IS NOT NULL THEN 'missed' "
+    "CASE WHEN ended_at IS NOT NULL THEN 'ended' WHEN missed_at IS NOT NULL AND lifted_at IS NULL THEN 'missed' "
     "WHEN done_at IS NOT NULL THEN 'met' ELSE 'running' END"
 )
 
@@ -212,6 +212,16 @@ clocks = Table(
     Column("missed_at", Time, comment="its due time, once missed; never taken back"),
     Column("detected_at", Time, comment="when the miss was recorded"),
     Column("refuted_at", Time, comment="when a timely act was reported after all"),
+    Column("paused_at", Time, comment="since when it stands still, waiting for a party that it pauses for"),
+    Column("gross_seconds", Integer, comment="of its own unit, when it was over; a working day has 86,400"),
+    Column("net_seconds", Integer, comment="gross without the time that other parties took"),
+    Column("waited", JSONB, comment="seconds of its own unit that each other party took"),
+    Column("found_by", Text, comment="of a miss: correction, when only that brought it to light"),
+    Column("lifted_at", Time, comment="when its miss fell away because its due moved or its start was none"),
+    Column(
+        "report", Text, comment="of a refuted miss: unconfirmed, confirmed (it counts no more), not_agreed, not_counted"
+    ),
+    Column("lag_seconds", Integer, comment="how long after it was done Ombud learned of it"),
     Column("done_at", Time, comment="when what it asks for was done, in time or late"),
     Column("late_seconds", Integer, comment="done_at behind due_at, on the wall clock"),
     Column("end_reason", Text),
@@ -219,6 +229,14 @@ clocks = Table(
     Column("parts", JSONB, comment="each act that met it, and when"),
     _needed("explanation", JSONB, comment="how its due time was counted"),
     _needed("ladder", JSONB, comment="its rungs and their instants as planned"),
+    Column(
+        "replans",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="how often its due was counted anew; each is in the ledger with the old one",
+        info={MERGE: SUM},
+    ),
     _objects("reached", "rungs reached: at, recorded_at, and why nobody was told where nobody was"),
     PrimaryKeyConstraint("complaint", "obligation", "n"),
     Index("clocks_running_idx", "due_at", postgresql_where=text("status = 'running'")),

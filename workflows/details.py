@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rules.complaint import Complaint
 from rules.contract import Words
@@ -20,7 +20,12 @@ WORDS: dict[str, Words] = {
     "met": {"en": "met", "zh-CN": "按时"},
     "missed": {"en": "**missed**", "zh-CN": "**超时**"},
     "ended": {"en": "ended", "zh-CN": "已终止"},
-    "refuted": {"en": "missed, reported late", "zh-CN": "超时，事后补报"},
+    "wait": {"en": "waits for another party", "zh-CN": "等待对方"},
+    "paused": {"en": "stands still, waiting", "zh-CN": "暂停计时，等待对方"},
+    "unconfirmed": {"en": "**missed**, reported late, unconfirmed", "zh-CN": "**超时**，事后补报，待确认"},
+    "confirmed": {"en": "missed, reported late, confirmed", "zh-CN": "超时，事后补报，已确认"},
+    "not_agreed": {"en": "**missed**, reported late, not agreed", "zh-CN": "**超时**，事后补报，未获认可"},
+    "not_counted": {"en": "**missed**, reported late, does not count", "zh-CN": "**超时**，事后补报，不予认定"},
     "provisional": {"en": "provisional", "zh-CN": "暂定"},
     "cancel": {
         "en": "Cancel does not end a complaint; use the update `withdraw` or `close`.",
@@ -58,6 +63,10 @@ def markdown(law: InForce, case: Complaint, cancelled: bool) -> str:
         name = law.contract.words(promise.title) + (f" #{clock.n}" if clock.n > 1 else "")
         until = local(clock.due_at).replace(" ", NARROW)
         until += f" ({words('provisional')})" if clock.provisional else ""
-        said = words("refuted" if clock.refuted_at else clock.status)
+        said = words((clock.report or "confirmed") if clock.status == "missed" and clock.refuted_at else clock.status)
+        if clock.status == "running" and clock.paused_at:
+            said = words("paused")
+        if clock.status == "missed" and clock.refuted_at and clock.lag_seconds:
+            said += f" (+{timedelta(seconds=clock.lag_seconds)})"
         lines.append(f"| {promise.clause.replace(' ', NARROW)}{NARROW} | {name} | {until}{NARROW} | {said} |")
     return "\n".join(lines)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rules.commands import COMMANDS
-from rules.complaint import fold
+from rules.commands import COMMANDS, Command
+from rules.complaint import Complaint, fold
 from rules.decide import decide, deliver, tick
-from rules.judge import next_wake
+from rules.judge import InForce, next_wake
 from rules.ledger import Refused
 from rules.notices import Outcome
-from tests.support.story import Story, at
+from tests.support.story import SMALL, Story, at, law
 
 BODIES: dict[str, list[dict[str, Any]]] = {
     "respond": [{}],
@@ -42,12 +43,30 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "explain": [{"reason": "Late parts."}, {"plan": "Friday."}, {"reason": "Late parts.", "plan": "Friday."}],
     "acknowledge": [{"by": {"role": role}} for role in ("handler.owner", "handler.manager", "handler.director")]
     + [{"by": {"role": "handler.manager"}, "follow": "passed", "to": "handler.director"}],
+    "confirm_report": [
+        {"clock": clock, "agrees": agrees, "by": {"role": "principal.responsible_person"}}
+        for clock in ("first_response#1", "handover#1", "message_reply#1", "resolution#1")
+        for agrees in (True, False)
+    ],
+    "correct": [{"by": {"role": "handler.owner", "person": "p.ann"}}],
+    "approve_correction": [
+        {"by": {"role": "handler.manager", "person": person}} for person in ("p.bob", "p.ann", "p.cy")
+    ],
+    "request": [{"of": role} for role in ("principal.responsible_person", "third_party", "complainant")],
+    "answer_request": [{}],
+    "waive": [
+        {"clock": clock, "evidence": [{"id": "letter", "sha256": "0" * 64}]}
+        for clock in ("first_response#1", "handover#1")
+    ],
+    "contest_request": [{"by": {"role": role}} for role in ("principal.responsible_person", "third_party")],
     "note": [{}],
     "close": [{}, {"agreement": False}],
 }
 
+LATE_REPORTS: tuple[dict[str, str], ...] = ({"confirmed by": "principal.responsible_person", "within": "1 day"}, {})
+
 STEPS = st.tuples(
-    st.sampled_from(sorted(BODIES)),
+    st.sampled_from([*sorted(BODIES), *("correct", "approve_correction", "respond", "request", "answer_request") * 3]),
     st.integers(0, 10),
     st.integers(1, 60 * 24 * 6),
     st.integers(0, 600),
@@ -68,7 +87,7 @@ def test_the_invariants_hold_after_every_step(
     opening: dict[str, Any], late: int, steps: list[tuple[str, int, int, int, bool]]
 ) -> None:
     """Invariants 2, 5, 11, 12, 16 and 18 over random commands, delays, outages and late reports."""
-    story = Story().open(
+    story = Story(patient(len(steps))).open(
         "2026-03-02 10:00", recorded=_text(at("2026-03-02 10:00") + timedelta(minutes=late)), **opening
     )
     now = story.case.recorded_at
@@ -87,18 +106,40 @@ def test_the_invariants_hold_after_every_step(
             _hold(story, now)
 
 
-def _tell(story: Story, name: str, which: int, now: datetime, occurred_at: datetime) -> None:
-    bodies = BODIES[name]
+def patient(which: int) -> InForce:
+    """The small contract with late reports to be confirmed or not, and clocks that stand still for others or not."""
+    parties = (["principal", "third_party", "complainant"], ["principal"], [])[which % 3]
+    pausing = {name: promise | {"pauses for": parties} for name, promise in SMALL["obligations"].items()}
+    return law(**{"late reports": LATE_REPORTS[which % 2], "obligations": pausing})
+
+
+def command(case: Complaint, name: str, which: int, now: datetime, occurred_at: datetime) -> Command:
+    """One of the bodies of a command; a correction takes an entry that stands on record, its time what is given."""
     fields = COMMANDS[name].model_fields
     text = {"text": "Words."} if "text" in fields and fields["text"].is_required() else {}
-    command = COMMANDS[name].model_validate({"occurred_at": occurred_at, **text, **bodies[which % len(bodies)]})
+    body = {"occurred_at": occurred_at, **text, **BODIES[name][which % len(BODIES[name])]}
+    if name == "correct":
+        facts = [1, *(act.seq for act in case.acts), case.seq + 1]
+        right = {"void": True} if which % 3 == 0 else {"happened_at": occurred_at}
+        body |= {"entry": facts[which % len(facts)], "occurred_at": now, **right}
+    elif name == "request":
+        body |= {"due": occurred_at + timedelta(minutes=1 + 40 * which)}
+    elif name in ("answer_request", "contest_request"):
+        body |= {"request": case.requests[which % len(case.requests)].seq if case.requests else 1}
+    elif name == "approve_correction":
+        body |= {"entry": case.corrections[-1].seq if case.corrections else 1, "occurred_at": now}
+    return COMMANDS[name].model_validate(body)
+
+
+def _tell(story: Story, name: str, which: int, now: datetime, occurred_at: datetime) -> None:
+    told = command(story.case, name, which, now, occurred_at)
     before = story.case
     try:
-        story.note(decide(before, story.law, command, now, f"{len(story.entries)}", "cli"))
+        story.note(decide(before, story.law, told, now, f"{len(story.entries)}", "cli"))
     except Refused:
         story.note(tick(before, story.law, now))
         return
-    again = decide(story.case, story.law, command, now, list(story.case.keys)[-1], "cli")
+    again = decide(story.case, story.law, told, now, list(story.case.keys)[-1], "cli")
     assert again.entries == [], "the same command under its key does nothing again"
 
 
@@ -111,13 +152,21 @@ def _hold(story: Story, now: datetime) -> None:
     assert wake is None or wake.at > now
     keys = story.notices()
     assert len(keys) == len(set(keys)), "no notice twice"
-    missed = [entry.data["clock"] for entry in entries if entry.type == "clock_missed"]
-    assert len(missed) == len(set(missed)), "a miss is recorded once"
+    about = [(entry.type, entry.data["clock"]) for entry in entries if entry.type in ("clock_missed", "miss_refuted")]
+    missed = [clock for kind, clock in about if kind == "clock_missed"]
+    for clock_id in missed:
+        told = [kind for kind, clock in about if clock == clock_id]
+        assert ("clock_missed", "clock_missed") not in pairwise(told), "a miss is recorded once until it is refuted"
     for clock in case.clocks:
         assert (clock.missed is not None) == (clock.id in missed), "a recorded miss stays"
         if clock.status == "met":
             assert clock.done_at is not None
             assert clock.done_at <= clock.due_at
+        if clock.report == "confirmed":
+            assert clock.missed is not None
+        if clock.status in ("met", "missed") and clock.done_at is not None:
+            in_time = clock.status == "met" or clock.refuted_at is not None
+            assert in_time == (clock.done_at <= clock.due_at), "what is on record follows from the facts"
         rungs = [e for e in entries if e.type == "rung_reached" and e.data["clock"] == clock.id]
         labels = [e.data["rung"] for e in rungs]
         assert len(labels) == len(set(labels)), "a rung is reached once"

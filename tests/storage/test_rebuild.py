@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from rules.commands import COMMANDS
 from rules.decide import decide, deliver, tick
 from rules.ledger import Refused
 from rules.notices import Outcome
@@ -23,7 +22,7 @@ from storage.database import create_engine, transaction
 from storage.rebuild import UnregisteredError, rebuild
 from storage.recording import record, record_message
 from storage.tables import PROJECTIONS, clocks, complaints, messages, notices
-from tests.rules.test_stories_random import BODIES, STEPS
+from tests.rules.test_stories_random import BODIES, STEPS, command
 from tests.support.postgres import Databases
 from tests.support.recorded import at_noon, batch, claim, on_record, published, said
 from tests.support.story import Story, at, law
@@ -45,12 +44,9 @@ class Told(Story):
         """Notice to when its message was claimed, and whether the server took it."""
 
     def step(self, name: str, which: int, now: datetime, before: int) -> None:
-        bodies, fields = BODIES[name], COMMANDS[name].model_fields
-        text_ = {"text": "Words."} if "text" in fields and fields["text"].is_required() else {}
-        occurred_at = now - timedelta(minutes=before)
-        command = COMMANDS[name].model_validate({"occurred_at": occurred_at, **text_, **bodies[which % len(bodies)]})
+        told = command(self.case, name, which, now, now - timedelta(minutes=before))
         try:
-            self.note(decide(self.case, self.law, command, now, f"{len(self.entries)}", "cli"))
+            self.note(decide(self.case, self.law, told, now, f"{len(self.entries)}", "cli"))
         except Refused:
             self.note(tick(self.case, self.law, now))
         for notice in [n for n in self.case.notices if n.key not in self.claimed][:1]:
@@ -227,6 +223,57 @@ async def test_what_the_projections_say(engine: AsyncEngine, vault: Vault) -> No
     assert table["next_due_at"] is None
 
 
+async def test_what_a_correction_changes(engine: AsyncEngine, vault: Vault) -> None:
+    """A later receipt moves the due and lifts the miss, which stays; a rebuild finds the same."""
+    story = Story().open("2026-03-02 10:00")
+    story.live("2026-03-02 10:16")
+    people = [{"role": "handler.owner", "person": person} for person in ("p.ann", "p.bob")]
+    (asked, *_) = story.tell("correct", "2026-03-02 10:21", entry=1, happened_at=at("2026-03-02 10:20"), by=people[0])
+    story.tell("approve_correction", "2026-03-02 10:22", entry=asked.seq, by=people[1])
+    await on_record(engine, vault, story)
+    async with transaction(engine) as connection:
+        (case,) = await connection.execute(select(complaints))
+        (clock,) = await connection.execute(select(clocks))
+    assert case.received_at == at("2026-03-02 10:20")
+    assert (clock.status, clock.due_at, clock.missed_at) == ("running", at("2026-03-02 10:35"), at("2026-03-02 10:15"))
+    assert (clock.replans, clock.lifted_at) == (1, at("2026-03-02 10:22"))
+    assert await rebuild(engine, apply=False) == []
+
+
+async def test_whose_time_it_was(engine: AsyncEngine, vault: Vault) -> None:
+    """A clock that was missed says gross, net and the principal's share; a rebuild finds the same."""
+    story = Story().open("2026-03-02 10:00", level="2")
+    role = "principal.responsible_person"
+    (asked, *_) = story.tell("request", "2026-03-02 10:10", of=role, due=at("2026-03-02 11:00"))
+    story.tell("answer_request", "2026-03-02 11:30", request=asked.seq)
+    story.live("2026-03-02 12:01")
+    await on_record(engine, vault, story)
+    async with transaction(engine) as connection:
+        rows = {row.obligation: row for row in await connection.execute(select(clocks))}
+    clock = rows["handover"]
+    assert (clock.gross_seconds, clock.net_seconds, clock.waited) == (7200, 5400, {"principal": 1800})
+    assert await rebuild(engine, apply=False) == []
+
+
+async def test_how_a_late_report_stands(engine: AsyncEngine, vault: Vault) -> None:
+    """The clock's row says that it was reported late, with which lag, and what the role that must agree said."""
+    story = Story(law(**{"late reports": {"confirmed by": "handler.director"}})).open("2026-03-02 10:00")
+    story.live("2026-03-02 10:16")
+    version = await on_record(engine, vault, story)
+    seen = []
+    for command_, fields in (
+        ("respond", {"occurred": "2026-03-02 10:10"}),
+        ("confirm_report", {"clock": "first_response#1", "agrees": True, "by": {"role": "handler.director"}}),
+    ):
+        told = story.tell(command_, "2026-03-02 10:40", **fields)
+        async with transaction(engine) as connection:
+            await record(connection, vault, [batch(story, version, told)])
+            (row,) = await connection.execute(select(clocks))
+        seen.append((row.status, row.report, row.lag_seconds))
+    assert seen == [("missed", "unconfirmed", 1800), ("missed", "confirmed", 1800)]
+    assert await rebuild(engine, apply=False) == []
+
+
 async def test_a_rejection_reopens(engine: AsyncEngine, vault: Vault) -> None:
     """A rejected result is no result: the outcome goes, each rejection is counted, and the stage falls back."""
     story = Story(law(confirmation={"silence": "7 working days", "reopenings": 2}))
@@ -235,8 +282,8 @@ async def test_a_rejection_reopens(engine: AsyncEngine, vault: Vault) -> None:
     seen = []
     async with transaction(engine) as connection:
         for again in range(2):
-            for minute, command in enumerate(("findings", "propose", "resolve", "tell_result", "reject")):
-                told = story.tell(command, f"2026-03-02 10:{again}{minute}", **BODIES[command][0])
+            for minute, name in enumerate(("findings", "propose", "resolve", "tell_result", "reject")):
+                told = story.tell(name, f"2026-03-02 10:{again}{minute}", **BODIES[name][0])
                 await record(connection, vault, [batch(story, version, told)])
                 row = (await connection.execute(select(complaints))).one()
                 seen.append((row.stage, row.outcome, row.rejections))

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from rules.clock_record import Clock
 from rules.commands import COMMANDS, OpenComplaint
-from rules.complaint import Clock, Complaint
+from rules.complaint import Complaint
 from rules.contract import Contract
 from rules.decide import Decision, decide, deliver, open_complaint, tick
 from rules.judge import InForce, next_wake

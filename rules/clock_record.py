@@ -1,0 +1,164 @@
+"""What is on record of one clock: its state, folded from the entries about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from rules.ledger import Entry
+from rules.values import Instant, Value
+
+ClockStatus = Literal["running", "met", "missed", "ended"]
+
+Report = Literal["unconfirmed", "confirmed", "not_agreed", "not_counted"]
+"""How a late report stands. Only a confirmed one clears the miss, which stays on record all the same."""
+
+
+class Rung(Value):
+    """One step of this clock's ladder at its instant."""
+
+    label: str
+    at: Instant
+    reached: bool = False
+
+
+class Clock(Value):
+    """An obligation armed for the n-th time, and what was judged of it."""
+
+    obligation: str
+    n: int
+    source: int
+    """The ledger entry that set it going."""
+    started_at: Instant
+    known_at: Instant
+    """When we learned that it runs; rungs before that are told once (invariant 11)."""
+    due_at: Instant
+    provisional: bool = False
+    rungs: tuple[Rung, ...] = ()
+    status: ClockStatus = "running"
+    missed: int | None = None
+    """The ledger entry of its miss, which stays for ever (invariant 2)."""
+    refuted_at: Instant | None = None
+    """When a timely act was reported after all."""
+    report: Report | None = None
+    confirmed_at: Instant | None = None
+    lag_seconds: int | None = None
+    """How long after it was done we learned of it."""
+    done_at: Instant | None = None
+    waits: tuple[tuple[Instant, Instant], ...] = ()
+    """What its due allows for: the waits that stopped it."""
+    paused_at: Instant | None = None
+    """Since when it stands still, waiting for a party it pauses for."""
+    waived: int | None = None
+    """The entry by which the principal waived it."""
+    time: dict[str, int] = {}
+    """Seconds of its own unit when it was over: gross, net, and what each other party took."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.obligation}#{self.n}"
+
+    @property
+    def cleared_at(self) -> datetime | None:
+        """Since when its miss does not count any more, though it stays on record (invariant 2)."""
+        return self.confirmed_at if self.report else self.refuted_at
+
+
+OF_CLOCKS = {
+    "clock_met",
+    "clock_unmet",
+    "clock_missed",
+    "clock_done",
+    "clock_attributed",
+    "clock_ended",
+    "clock_paused",
+    "clock_replanned",
+    "clock_resumed",
+    "miss_refuted",
+    "report_answered",
+    "rung_reached",
+    "waived",
+}
+"""Types of the entries about a clock that has started; `data` names it as `clock`."""
+
+
+def started(entry: Entry) -> Clock:
+    """The clock as the entry that started it says."""
+    data = entry.data
+    return Clock(
+        obligation=data["obligation"],
+        n=data["n"],
+        source=data["source"],
+        started_at=entry.occurred_at,
+        known_at=datetime.fromisoformat(data["known_at"]),
+        due_at=datetime.fromisoformat(data["due_at"]),
+        provisional=data["provisional"],
+        rungs=_rungs(data["rungs"]),
+    )
+
+
+def judged(clock: Clock, entry: Entry) -> Clock:  # noqa: PLR0912  one for each type
+    """The clock after an entry about it."""
+    match entry.type:
+        case "clock_met":
+            change: dict[str, Any] = {"status": "met", **_done(entry)}
+        case "clock_unmet":
+            change = {"status": "running", "done_at": None, "lag_seconds": None}
+            if clock.status == "missed":
+                change |= {"status": "missed", **_NOT_REFUTED}
+        case "clock_missed":
+            change = {"status": "missed", "missed": entry.seq, "time": entry.data.get("time", {}), **_NOT_REFUTED}
+        case "clock_paused":
+            change = {"paused_at": entry.occurred_at}
+        case "waived":
+            change = {"waived": entry.seq}
+        case "clock_attributed":
+            change = {"time": entry.data["time"]}
+        case "clock_replanned":
+            change = _replanned(clock, entry)
+        case "clock_resumed":
+            change = {"status": "running"}
+        case "clock_done":
+            change = _done(entry)
+        case "clock_ended":
+            change = {"status": "ended"}
+        case "miss_refuted":
+            report = entry.data.get("report", "confirmed")
+            confirmed_at = entry.recorded_at if report == "confirmed" else None
+            reported = {"refuted_at": entry.recorded_at, "report": report, "confirmed_at": confirmed_at}
+            change = {"status": "running", **reported} if entry.data.get("lifted") else reported | _done(entry)
+        case "report_answered":
+            agrees = entry.data["agrees"]
+            report = "confirmed" if agrees else "not_agreed"
+            change = {"report": report, "confirmed_at": entry.recorded_at if agrees else None}
+        case _:
+            label = entry.data["rung"]
+            rungs = (r.model_copy(update={"reached": True}) if r.label == label else r for r in clock.rungs)
+            change = {"rungs": tuple(rungs)}
+    return clock.model_copy(update=change)
+
+
+_NOT_REFUTED: dict[str, Any] = {"refuted_at": None, "report": None, "confirmed_at": None}
+
+
+def _replanned(clock: Clock, entry: Entry) -> dict[str, Any]:
+    """Another start, due and ladder; a rung that was reached stays so."""
+    data = entry.data
+    reached = {rung.label for rung in clock.rungs if rung.reached}
+    return {
+        "started_at": datetime.fromisoformat(data["started_at"]),
+        "due_at": datetime.fromisoformat(data["due_at"]),
+        "provisional": data["provisional"],
+        "waits": tuple((datetime.fromisoformat(a), datetime.fromisoformat(b)) for a, b in data.get("waits", ())),
+        "paused_at": None,
+        "rungs": tuple(rung.model_copy(update={"reached": rung.label in reached}) for rung in _rungs(data["rungs"])),
+    }
+
+
+def _rungs(given: list[dict[str, str]]) -> tuple[Rung, ...]:
+    return tuple(Rung(label=rung["rung"], at=datetime.fromisoformat(rung["at"])) for rung in given)
+
+
+def _done(entry: Entry) -> dict[str, Any]:
+    data = entry.data
+    return {"done_at": entry.occurred_at, "lag_seconds": data.get("lag_seconds"), "time": data.get("time", {})}
