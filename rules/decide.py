@@ -281,7 +281,7 @@ def _check(case: Complaint, law: InForce, command: Command, by: Actor, now: date
         case Assign(person=person) if person == case.against:
             raise Refused(f"{person} is complained about and may not own this complaint (rule 37).")
         case Reclassify():
-            _check_classes(case, law, command)
+            data |= _check_classes(case, law, command)
             known_at, original = _happened(command.known_at, now, "known_at")
             data |= {"known_at": known_at.isoformat(), "known_at_given": original} if original else {}
             if command.category:
@@ -307,7 +307,8 @@ def _check(case: Complaint, law: InForce, command: Command, by: Actor, now: date
     return data
 
 
-def _check_classes(case: Complaint, law: InForce, command: Reclassify) -> None:
+def _check_classes(case: Complaint, law: InForce, command: Reclassify) -> dict[str, Any]:
+    """The level it lowers, if it does: such cases are listed for the principal."""
     contract, before = law.contract, case.now_is
     known("kind", command.kind, contract.kinds)
     known("category", command.category, tuple(contract.categories))
@@ -318,6 +319,7 @@ def _check_classes(case: Complaint, law: InForce, command: Reclassify) -> None:
     lowers = command.level and before.level and order.index(command.level) < order.index(before.level)
     if lowers and not command.approved_by:
         raise Refused(f"Lowering from level {before.level} to {command.level} needs `approved_by`.")
+    return {"lowered_from": before.level} if lowers else {}
 
 
 def _about_others(case: Complaint, law: InForce, command: Command, by: Actor, now: datetime) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from starter import (
     cli_import,
     cli_reading,
     cli_revive,
+    cli_supervise,
 )
 from starter.errors import OmbudError
 
@@ -30,7 +31,17 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for group in (cli_complaints, cli_reading, cli_import, cli_contract, cli_directory, cli_admin, cli_revive, cli_demo):
+for group in (
+    cli_complaints,
+    cli_reading,
+    cli_supervise,
+    cli_import,
+    cli_contract,
+    cli_directory,
+    cli_admin,
+    cli_revive,
+    cli_demo,
+):
     group.mount(app)
 
 
