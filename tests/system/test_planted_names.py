@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,6 +48,21 @@ LIFE: list[tuple[str, dict[str, Any]]] = [
 ]
 """Every command that carries text and leaves the complaint open, in an order that is taken."""
 
+PRINCIPAL = {"role": "principal.responsible_person", "person": "p.gao"}
+SOON = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+
+FACTS: list[tuple[str, Callable[[dict[str, int]], dict[str, Any]]]] = [
+    ("request", lambda _: {"of": PRINCIPAL["role"], "due": SOON}),
+    ("contest_request", lambda at: {"request": at["request"], "by": PRINCIPAL}),
+    ("request", lambda _: {"of": PRINCIPAL["role"], "due": SOON}),
+    ("answer_request", lambda at: {"request": at["request"], "by": PRINCIPAL}),
+    ("note", lambda _: {}),
+    ("correct", lambda at: {"entry": at["note"], "void": True, "by": {"role": "handler.owner", "person": "p.li"}}),
+    ("approve_correction", lambda at: {"entry": at["correct"], "by": {"role": "handler.manager", "person": "p.wu"}}),
+    ("waive", lambda _: {"clock": "resolution#1", "by": PRINCIPAL, "evidence": [{"id": "l-1", "sha256": "0" * 64}]}),
+]
+"""What speaks of entries before it: their numbers by the command that made them."""
+
 INPUTS = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
@@ -78,7 +93,13 @@ async def test_a_name_stands_only_where_texts_belong(
     )
     opened = await Ombud(system.client, system.engine, task_queue=system.settings.task_queue).open(start)
     handle = system.client.get_workflow_handle(opened.workflow_id)
-    said = [str(await handle.execute_update(name, planted(name, body))) for name, body in LIFE]
+    said: list[str] = []
+    at: dict[str, int] = {}
+    for name, about in FACTS:
+        taken = await handle.execute_update(name, planted(name, about(at)))
+        at[name] = taken["seq"]
+        said.append(str(taken))
+    said += [str(await handle.execute_update(name, planted(name, body))) for name, body in LIFE]
     with pytest.raises(WorkflowUpdateFailedError) as refused:
         await handle.execute_update("answer", {"text": NAME, "colour": "red"})
     said.append(str(refused.value.cause))
@@ -112,9 +133,10 @@ async def test_a_name_stands_only_where_texts_belong(
 
 
 def test_every_text_is_planted() -> None:
-    """The life above has every command that carries text, but for those that end it."""
+    """The life above has every command that carries text, but for those that end it or need a contract of their own."""
     carrying = {name for name in COMMANDS if planted(name, {})}
-    assert carrying - {name for name, _ in LIFE} == {"accept", "withdraw", "close"}
+    told = {name for name, _ in LIFE} | {name for name, _ in FACTS}
+    assert carrying - told == {"accept", "withdraw", "close", "confirm_report"}
 
 
 def _nowhere(said: Iterable[str]) -> None:
