@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -49,9 +50,9 @@ ANSWER_WITHIN = 2.0  # seconds, for one look at a server that starts
 
 async def _up(folder: DataFolder, ports: Ports) -> None:
     with folder.locked():
-        supervisor = Supervisor(folder.logs, folder.servers, partial(print, flush=True))
+        supervisor = Supervisor(folder.logs, folder.servers, _say)
         try:
-            print(f"Ombud on this machine, data in {folder.path}", flush=True)
+            _say(f"Ombud on this machine, data in {folder.path}")
             supervisor.end_leftovers()
             ports.check()
             await _servers(supervisor, folder, ports)
@@ -125,7 +126,7 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> 
         ),
     )
     with folder.announced(ours):
-        print("Ready. Ctrl-C stops it; the data stay.", flush=True)
+        _say("Ready. Ctrl-C stops it; the data stay.")
         await supervisor.forever()
 
 
@@ -175,3 +176,9 @@ async def _listens(port: int) -> bool:
 
 if __name__ == "__main__":
     sys.exit(main(Path(os.environ.get("OMBUD_DATA_DIR", "data"))))
+
+
+def _say(text: str) -> None:
+    """To the terminal, if it is still there: stopping the servers matters more than telling of it."""
+    with suppress(BrokenPipeError):
+        print(text, flush=True)
