@@ -174,11 +174,11 @@ async def _listens(port: int) -> bool:
     return True
 
 
-if __name__ == "__main__":
-    sys.exit(main(Path(os.environ.get("OMBUD_DATA_DIR", "data"))))
-
-
 def _say(text: str) -> None:
     """To the terminal, if it is still there: stopping the servers matters more than telling of it."""
     with suppress(BrokenPipeError):
         print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(os.environ.get("OMBUD_DATA_DIR", "data"))))
