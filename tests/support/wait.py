@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE = 30.0  # seconds; the limit of a broken test, never what a good one takes
+PATIENCE = 60.0  # seconds; the limit of a broken test, never what a good one takes
 
 
 async def eventually(probe: Callable[[], Any], patience: float = PATIENCE) -> Any:

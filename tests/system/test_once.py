@@ -62,17 +62,16 @@ async def _counts(system: System) -> list[dict[str, Any]]:
 
 async def _forget(client: Client, workflow_id: str) -> None:
     """Delete what Temporal knows, as the end of its retention would."""
-    await client.workflow_service.delete_workflow_execution(
-        DeleteWorkflowExecutionRequest(
-            namespace=client.namespace, workflow_execution=WorkflowExecution(workflow_id=workflow_id)
-        )
+    request = DeleteWorkflowExecutionRequest(
+        namespace=client.namespace, workflow_execution=WorkflowExecution(workflow_id=workflow_id)
     )
 
     async def gone() -> bool:
-        try:
+        try:  # asked again until it is done: the server takes its time
+            await client.workflow_service.delete_workflow_execution(request)
             await client.get_workflow_handle(workflow_id).describe()
         except RPCError as error:
             return error.status is RPCStatusCode.NOT_FOUND
         return False
 
-    await eventually(gone)
+    await eventually(gone, 90)
