@@ -1,0 +1,34 @@
+"""The pages of the HTTP server: one module a page, on common ground. A new page adds itself to `Pages.routes`."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from settings import Settings
+from starter.client import Ombud
+from starter.pages.acknowledge import AcknowledgePage
+from starter.pages.ground import Ground, PageError
+
+__all__ = ["PageError", "Pages"]
+
+
+class Pages:
+    """The pages of one server. `engine` and `ombud` are shared with whoever else runs in the process."""
+
+    def __init__(self, engine: AsyncEngine, ombud: Ombud, settings: Settings) -> None:
+        self._ground = Ground(engine, settings)
+        self._pages = (AcknowledgePage(self._ground, ombud),)
+
+    @property
+    def routes(self) -> APIRouter:
+        """What a server mounts."""
+        router = APIRouter()
+        for page in self._pages:
+            page.mount(router)
+        return router
+
+    def problem(self, request: Request, error: Exception) -> HTMLResponse:
+        """The page for who cannot be shown the one asked for."""
+        return self._ground.problem(request, error)

@@ -1,0 +1,112 @@
+"""What every page stands on: reading its link, Postgres, contracts and the language, and the answer as HTML."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qs
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from rules.contract import Contract, Language
+from settings import Settings
+from storage import contracts, posts
+from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
+from storage.directory import Person
+from templates.letter import UTC
+from templates.links import Addressed, BadLinkError, ExpiredLinkError, Links, Purpose
+from templates.rendering import Renderer
+
+FORM_LIMIT = 64 * 1024
+"""Bytes; the fullest form has some two hundred numbers."""
+
+POLICY = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+"""What a page may load: nothing but its own style."""
+
+
+class PageError(Exception):
+    """There is no such page for this visitor: the name of the words that say why, and the HTTP status."""
+
+    def __init__(self, problem: str, status: int) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.status = status
+
+
+class Ground:
+    """Shared by the pages of one server."""
+
+    def __init__(self, engine: AsyncEngine, settings: Settings) -> None:
+        self.settings = settings
+        self._engine = engine
+        self._renderer = Renderer()
+        self._contracts: dict[str, Contract] = {}
+
+    def links(self, purpose: Purpose) -> Links:
+        """The links of one purpose."""
+        return Links(self.settings.signing_key.get_secret_value(), self.settings.base_url, purpose)
+
+    def opened(self, purpose: Purpose, token: str) -> Addressed:
+        """What the token of an address stands for. Raises PageError."""
+        try:
+            return self.links(purpose).read(token)
+        except ExpiredLinkError:
+            raise PageError("expired", 410) from None
+        except BadLinkError:
+            raise PageError("bad", 404) from None
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction. Raises PageError while Postgres does not answer."""
+        try:
+            async with transaction(self._engine) as db:
+                yield db
+        except (PostgresUnreachableError, SchemaMissingError):
+            raise PageError("unavailable", 503) from None
+
+    async def person(self, db: AsyncConnection, id_: str) -> Person:
+        """Whom a link was sent to. Raises PageError for one whom the directory does not know any more."""
+        person = await posts.person(db, id_)
+        if person is None:
+            raise PageError("gone", 410)
+        return person
+
+    async def contract(self, db: AsyncConnection, version: str | None) -> Contract | None:
+        """The contract version a complaint is pinned to; nothing when it is of a shape this version does not know."""
+        if version is None:
+            return None
+        if version not in self._contracts:
+            try:
+                self._contracts[version] = (await contracts.load(db, version)).parsed()
+            except (LookupError, ValueError):
+                return None
+        return self._contracts[version]
+
+    def page(self, name: str, language: Language, zone: ZoneInfo, status: int = 200, **values: Any) -> HTMLResponse:
+        """A template as an answer, with a policy that lets it load nothing but its own style."""
+        nonce = base64.b64encode(secrets.token_bytes(16)).decode()
+        page = self._renderer.page(name, language, zone, nonce=nonce, **values)
+        policy = f"{POLICY}; style-src 'nonce-{nonce}'"
+        return HTMLResponse(page, status, headers={"Content-Security-Policy": policy})
+
+    def problem(self, request: Request, error: Exception) -> HTMLResponse:
+        """The page for who cannot be shown the one asked for, in the language the browser prefers."""
+        assert isinstance(error, PageError)  # noqa: S101  registered for nothing else
+        language: Language = "zh-CN" if request.headers.get("accept-language", "").startswith("zh") else "en"
+        return self.page("problem.html", language, UTC, error.status, problem=error.problem)
+
+
+async def form_of(request: Request) -> dict[str, list[str]]:
+    """The fields of a form. Raises PageError for what no form of ours sends."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_LIMIT:
+            raise PageError("too_large", 413)
+    return parse_qs(body.decode(errors="replace"), keep_blank_values=True)
