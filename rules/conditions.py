@@ -60,7 +60,9 @@ def doer(case: Complaint, law: InForce, command: Command) -> Actor:
         if actor and actor.role not in law.contract.roles and actor.role not in parties:
             raise Refused(f"Unknown role {actor.role!r}; the contract has {', '.join(law.contract.roles)}.")
         if actor and actor.person and actor.person == case.against:
-            raise Refused(f"{actor.person} is complained about and may not act on this complaint (rule 37).")
+            raise Refused(
+                f"{actor.person} is complained about and may not act on this complaint (rule 37).", "involved"
+            )
     if by.role.partition(".")[0] not in command.who:
         raise Refused(f"{by.role} may not {command.name}; {' or '.join(command.who)} may.")
     return by
@@ -89,7 +91,8 @@ def check(case: Complaint, law: InForce, command: Command, by: Actor, now: datet
             if len(case.rejections) >= law.contract.confirmation.reopenings:
                 raise Refused(
                     f"The customer rejected {len(case.rejections)} times, as often as the contract reopens; "
-                    "close with agreement: false."
+                    "close with agreement: false.",
+                    "rejected_enough",
                 )
         case Close(agreement=agreement):
             if not agreement and len(case.rejections) < law.contract.confirmation.reopenings:
@@ -130,7 +133,9 @@ def _about_others(case: Complaint, law: InForce, command: Command, by: Actor, no
         case Waive(clock=clock_id):
             running = [clock.id for clock in case.clocks if clock.status == "running"]
             if clock_id not in running:
-                raise Refused(f"No clock {clock_id!r} runs that could be waived; those that do: {_listed(running)}.")
+                raise Refused(
+                    f"No clock {clock_id!r} runs that could be waived; those that do: {_listed(running)}.", "no_clock"
+                )
         case ConfirmReport():
             _check_report(case, law, command, by)
     return {}
@@ -140,10 +145,13 @@ def _check_report(case: Complaint, law: InForce, command: ConfirmReport, by: Act
     waiting = [clock.id for clock in case.clocks if clock.report == "unconfirmed"]
     if command.clock not in waiting:
         raise Refused(
-            f"No late report about {command.clock!r} waits to be confirmed; those that do: {_listed(waiting)}."
+            f"No late report about {command.clock!r} waits to be confirmed; those that do: {_listed(waiting)}.",
+            "no_report",
         )
     if by.role != law.contract.late_reports.confirmed_by:
-        raise Refused(f"{by.role} cannot confirm a late report; {law.contract.late_reports.confirmed_by} can.")
+        raise Refused(
+            f"{by.role} cannot confirm a late report; {law.contract.late_reports.confirmed_by} can.", "not_yours"
+        )
 
 
 def _listed(names: list[str]) -> str:
@@ -163,5 +171,5 @@ def _acknowledges(case: Complaint, law: InForce, command: Acknowledge, by: Actor
         if key not in roles:
             raise Refused(f"Unknown notice {key!r}; this complaint has {', '.join(roles) or 'none'}.")
         if roles[key] != by.role:
-            raise Refused(f"The notice {key!r} went to {roles[key]}; {by.role} cannot acknowledge it.")
+            raise Refused(f"The notice {key!r} went to {roles[key]}; {by.role} cannot acknowledge it.", "not_yours")
     return list(command.notices)

@@ -106,12 +106,13 @@ def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: 
     fingerprint = digest(command)
     if key in case.keys:
         if case.keys[key][0] != fingerprint:
-            raise Refused(f"The key {key!r} was used for another command; give a new command a new key.")
+            raise Refused(f"The key {key!r} was used for another command; give a new command a new key.", "key_used")
         return Decision(case, repeats=case.keys[key][1])
     if case.closed:
         raise Refused(
             f"Complaint {case.id} is closed ({case.closed.reason}); nothing can be added. "
-            "Open a new complaint that `follows` this one."
+            "Open a new complaint that `follows` this one.",
+            "closed",
         )
     by = doer(case, law, command)
     allows(case, law.contract, command)

@@ -58,7 +58,14 @@ class Entry(Value):
 
 
 class Refused(Exception):
-    """The command cannot be taken; the message says why and what is possible instead."""
+    """The command cannot be taken; the message says why and what is possible instead.
+
+    `reason` is a stable name of the refusals that people meet on pages, which have their own words for it.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def content_ref(field: str, text: str) -> ContentRef:

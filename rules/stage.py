@@ -39,7 +39,7 @@ def allows(case: Complaint, contract: Contract, command: Command) -> None:
     needed = [stage for stage in command.needs if stage in path]
     if needed and not any(_proved(case, stage) for stage in needed):
         first = " or ".join(PROOF[stage][0] for stage in needed)
-        raise Refused(f"{command.name} comes after {first}; the complaint is {reached(case, contract)}.")
+        raise Refused(f"{command.name} comes after {first}; the complaint is {reached(case, contract)}.", "too_early")
 
 
 def _entered(case: Complaint, contract: Contract, stage: Stage) -> bool:

@@ -120,13 +120,15 @@ def answered(case: Complaint, command: AnswerRequest | ContestRequest, by: Actor
     request = next((r for r in case.requests if r.seq == command.request), None)
     waiting = ", ".join(str(r.seq) for r in case.requests if r.answered is None and r.contested is None) or "none"
     if request is None or case.act(request.seq) is None:
-        raise Refused(f"Entry {command.request} is no request; those that wait: {waiting}.")
+        raise Refused(f"Entry {command.request} is no request; those that wait: {waiting}.", "no_request")
     contests = isinstance(command, ContestRequest)
     if request.contested is not None or (request.answered is not None and not contests):
-        raise Refused(f"Request {request.seq} was answered or contested already; those that wait: {waiting}.")
+        raise Refused(
+            f"Request {request.seq} was answered or contested already; those that wait: {waiting}.", "no_request"
+        )
     party = by.role.partition(".")[0]
     if party != request.party and (contests or party != HANDLER):
-        raise Refused(f"Request {request.seq} went to {request.role}; {by.role} cannot {command.name}.")
+        raise Refused(f"Request {request.seq} went to {request.role}; {by.role} cannot {command.name}.", "not_yours")
     made = case.act(request.seq)
     if made is not None and occurred_at < made.at:
         raise Refused(f"Request {request.seq} was made at {made.at.isoformat()}; it cannot be answered before that.")

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from rules.commands import Acknowledge
 from rules.values import Actor
 from starter.client import Ombud
-from starter.errors import Closed, NotFound, NoWorker, OmbudError, Unreachable
+from starter.errors import Closed, NotFound, NoWorker, OmbudError, Refused, Unreachable
 from templates.letter import Letter, Line
 
 AT_ONCE = 10
 """Complaints told at the same time."""
+
+LONGEST = timedelta(days=30)
+"""Nobody takes a case over for longer; the ladder rests so long. It is also how long a link lives."""
 
 Follow = Literal["noted", "taken_over", "passed"]
 
@@ -38,12 +41,15 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one complaint said to it."""
+    """What one complaint said to it; `stands` is what was acknowledged before and is left as it was."""
 
     reference: str
     lines: tuple[Line, ...]
-    became: Literal["taken", "refused", "later"]
+    became: Literal["taken", "stands", "refused", "later"]
     reason: str = ""
+    """The stable name of a refusal."""
+    said: str = ""
+    """The refusal in the core's own English words."""
 
 
 def read_form(
@@ -67,18 +73,22 @@ def read_form(
 
 
 def chosen_lines(form: Mapping[str, Sequence[str]], lines: int) -> tuple[int, ...]:
-    """The positions of the chosen notices in their message, of which there are `lines`."""
-    return tuple(n for n in range(lines) if str(n) in form.get("line", ()))
+    """The positions of the chosen notices in their message, of which there are `lines`: the one whose own button was
+    pressed, else the ticked ones."""
+    wanted = form.get("only") or form.get("line", ())
+    return tuple(n for n in range(lines) if str(n) in wanted)
 
 
 def _until(given: str, zone: ZoneInfo, now: datetime) -> datetime:
     try:
         until = datetime.fromisoformat(given).replace(tzinfo=zone)
-        over = until <= now
+        over, far = until <= now, until > now + LONGEST
     except (ValueError, OverflowError) as wrong:
         raise IncompleteError("until_missing") from wrong
     if over:
         raise IncompleteError("until_past")
+    if far:
+        raise IncompleteError("until_far")
     return until
 
 
@@ -87,17 +97,22 @@ async def tell(ombud: Ombud, letter: Letter, person: str, answered: Answered) ->
 
     The same answer to the same message is taken once, however often it is sent.
     """
-    chosen: dict[tuple[str, str], list[Line]] = {}
-    for index in answered.lines:
-        line = letter.lines[index]
-        chosen.setdefault((line.complaint, line.role), []).append(line)
     limit = asyncio.Semaphore(AT_ONCE)
 
     async def one(complaint: str, role: str, lines: Sequence[Line]) -> Result:
         async with limit:
             return await _tell(ombud, letter.id, person, answered, complaint, role, lines)
 
+    chosen = by_case(letter.lines[index] for index in answered.lines)
     return list(await asyncio.gather(*(one(*about, lines) for about, lines in chosen.items())))
+
+
+def by_case(lines: Iterable[Line]) -> dict[tuple[str, str], list[Line]]:
+    """Lines by the complaint and the role they belong to."""
+    found: dict[tuple[str, str], list[Line]] = {}
+    for line in lines:
+        found.setdefault((line.complaint, line.role), []).append(line)
+    return found
 
 
 async def _tell(
@@ -106,6 +121,7 @@ async def _tell(
     command = Acknowledge(
         by=Actor(role=role, person=person),
         via="page",
+        authenticated_as=f"link:acknowledge/{person}",
         notices=tuple(line.key for line in lines),
         follow=answered.follow,
         until=answered.until,
@@ -120,6 +136,8 @@ async def _tell(
         return Result(reference, tuple(lines), "later")
     except (Closed, NotFound):
         return Result(reference, tuple(lines), "refused", "closed")
-    except OmbudError as refused:
-        return Result(reference, tuple(lines), "refused", str(refused))
+    except Refused as refused:
+        return Result(reference, tuple(lines), "refused", refused.reason, str(refused))
+    except OmbudError as error:
+        return Result(reference, tuple(lines), "refused", said=str(error))
     return Result(reference, tuple(lines), "taken")

@@ -270,7 +270,9 @@ class Ombud:
         if known is not None and known.digest == digest(command):
             return Told(complaint=complaint, seq=known.seq, event=known.type)
         if known is not None:
-            raise Refused(f"The key {command.key!r} was used for another command; give a new command a new key.")
+            raise Refused(
+                f"The key {command.key!r} was used for another command; give a new command a new key.", "key_used"
+            )
         closed = next((entry for entry in reversed(entries) if entry.type == "closed"), None)
         if closed is None:
             raise NotFound(f"{complaint} stands open in Postgres, but Temporal does not run it. Tell operations.")

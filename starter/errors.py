@@ -22,6 +22,11 @@ class Invalid(OmbudError):
 class Refused(OmbudError):
     """The complaint or its contract does not allow it now; the message says why and what is possible instead."""
 
+    def __init__(self, message: str = "", reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        """The stable name of the refusal (`rules.ledger.Refused`); nothing where it has none."""
+
 
 class Conflict(OmbudError):
     """This reference was opened with other content; use a new reference, or send exactly what was sent before."""

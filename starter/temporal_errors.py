@@ -10,7 +10,7 @@ from temporalio.client import RPCTimeoutOrCancelledError, WorkflowUpdateFailedEr
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from starter.errors import Invalid, Misconfigured, NotFound, NoWorker, OmbudError, Refused, Unreachable
+from starter.errors import Invalid, Misconfigured, NotFound, NoWorker, Refused, Unreachable
 
 
 @contextmanager
@@ -39,6 +39,7 @@ def temporal_errors(task_queue: str, patience: float) -> Iterator[None]:
 
 def _refused(cause: BaseException) -> NoReturn:
     if isinstance(cause, ApplicationError):
-        kind: type[OmbudError] = Invalid if cause.type == "Invalid" else Refused
-        raise kind(cause.message) from None
+        if cause.type == "Invalid":
+            raise Invalid(cause.message) from None
+        raise Refused(cause.message, str(cause.details[0]) if cause.details else "") from None
     raise Refused(str(cause)) from None

@@ -188,6 +188,31 @@ async def told(connection: AsyncConnection, *, keys: Sequence[str] = (), message
     return [dict(row) for row in found.mappings()]
 
 
+class Acknowledged(NamedTuple):
+    """An acknowledgement of one notice about a clock."""
+
+    key: str
+    complaint: str
+    clock: str
+    role: str
+    person: str
+    """Id in the directory, else the role."""
+    at: datetime
+    follow: str
+    until: datetime | None
+
+
+async def acknowledged(connection: AsyncConnection, about: Sequence[tuple[str, str]]) -> list[Acknowledged]:
+    """Every acknowledgement of a notice about one of these clocks, each a complaint and `obligation#n`; first first."""
+    n = notices.c
+    query = (
+        select(n.key, n.complaint, n.clock, n.role, n.acknowledged_by, n.acknowledged_at, n.follow, n.until)
+        .where(tuple_(n.complaint, n.clock).in_(about), n.acknowledged_at.is_not(None))
+        .order_by(n.acknowledged_at, n.key)
+    )
+    return [Acknowledged(*row) for row in await connection.execute(query)]
+
+
 async def failed(connection: AsyncConnection, message: str, error: str, at: datetime) -> None:
     """A try that did not succeed, for whoever looks why a message does not arrive."""
     await connection.execute(

@@ -8,7 +8,7 @@ Three kinds stand side by side:
   nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING` are the exception: they say
   how a delivery is going, stand in no ledger and are not compared.
 - **Working tables**: `people`, `holders` and `directory_version` (the directory, live), `rejects` (starts that cannot
-  become a complaint).
+  become a complaint), `used_links` (what acted once and acts no more).
 
 A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>` and
 `message/<message id>`; content lies under the stream and sequence of the entry that refers to it.
@@ -337,6 +337,16 @@ rejects = Table(
     _needed("reason"),
     PrimaryKeyConstraint("workflow_id", "recorded_at"),
     comment="starts that cannot become a complaint",
+)
+
+used_links = Table(
+    "used_links",
+    metadata,
+    _needed("token", comment="SHA-256 of what the link's token signs; the token is a secret of its recipient"),
+    _needed("what", comment="the form it used up: the key of a notice, the mark of one form, or nothing for all"),
+    _needed("used_at", Time),
+    PrimaryKeyConstraint("token", "what"),
+    comment="links that acted: a form is taken once",
 )
 
 people = Table(

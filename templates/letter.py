@@ -78,6 +78,8 @@ class Line:
     content: str = ""
     """Words of the customer, only where the contract lets them into mails (rule 112)."""
     answer: Answer | None = None
+    before: tuple[Answer, ...] = ()
+    """Who else acknowledged a notice about the same clock."""
 
     @property
     def reference(self) -> str:

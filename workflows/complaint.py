@@ -159,7 +159,8 @@ class Complaint(Updates):
         try:
             return decide(self.case, self.law, command, workflow.now(), key=info.id if info else None, via="ui")
         except Refused as refusal:
-            raise ApplicationError(str(refusal), type="Refused", non_retryable=True) from None
+            why = (refusal.reason,) if refusal.reason else ()
+            raise ApplicationError(str(refusal), *why, type="Refused", non_retryable=True) from None
 
     @workflow.query(description="The state of the complaint: facts, clocks and what was judged of them")
     def state(self) -> dict[str, Any]:

@@ -1,27 +1,33 @@
 """The page behind the link of a mail: what the message said, and one small form to answer it.
 
-Mail scanners open every link, so a GET changes nothing; only the form's POST acts. It works without JavaScript.
+Mail scanners open every link, so a GET changes nothing; only the form's POST acts, and each notice is answered once.
+It works without JavaScript.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.contract import Contract, Language
-from starter.acknowledging import IncompleteError, chosen_lines, read_form, tell
+from starter.acknowledging import LONGEST, Answered, IncompleteError, Result, by_case, chosen_lines, read_form, tell
 from starter.client import Ombud
 from starter.pages.ground import Ground, PageError, form_of
-from storage import posts
+from storage import directory, posts, used_links
 from storage.directory import Person
 from templates.letter import UTC as UTC_ZONE
-from templates.letter import Letter
+from templates.letter import Answer, Letter, Line
 from templates.lines import gravest_first, line_of
 from templates.words import zone_of
+
+STATUS = {"taken": 200, "stands": 200, "refused": 409, "later": 503}
+"""The best of what became of the chosen notices says how the answer as a whole went."""
 
 
 class AcknowledgePage:
@@ -42,27 +48,39 @@ class AcknowledgePage:
         return self._form(letter, roles)
 
     async def answer(self, token: str, request: Request) -> HTMLResponse:
-        """Acknowledge, and say what was taken and what was not."""
+        """Acknowledge, and say what was taken, what stood already and what was not taken."""
         form = await form_of(request)
         letter, person, roles = await self._letter(token)
         try:
             answered = read_form(form, len(letter.lines), roles, letter.zone, datetime.now(UTC))
         except IncompleteError as incomplete:
             return self._form(letter, roles, form, str(incomplete), status=422)
-        results = await tell(self._ombud, letter, person.id, answered)
-        status = {"taken": 200, "refused": 409, "later": 503}
-        best = next(s for became, s in status.items() if any(result.became == became for result in results))
+        results = await self._once(token, letter, person, answered)
         return self._ground.page(
             "acknowledged.html",
             letter.language,
             letter.zone,
-            best,
+            next(s for became, s in STATUS.items() if any(result.became == became for result in results)),
             letter=letter,
             results=results,
             follow=answered.follow,
             until=answered.until,
             to=roles.get(answered.to or "", ""),
+            anything=any(result.became == "taken" for result in results),
         )
+
+    async def _once(self, token: str, letter: Letter, person: Person, answered: Answered) -> list[Result]:
+        """Tell of those of the chosen notices that nobody answered before; the others stand as they are."""
+        open_ = {n: letter.lines[n] for n in answered.lines if letter.lines[n].answer is None}
+        async with self._ground.reading() as db:
+            # Held until the complaints have answered: the same form sent at the same time waits, and finds it used.
+            fresh = await used_links.use(db, token, [line.key for line in open_.values()], datetime.now(UTC))
+            now = replace(answered, lines=tuple(n for n, line in open_.items() if line.key in fresh))
+            results = await tell(self._ombud, letter, person.id, now)
+            missed = [line.key for result in results if result.became != "taken" for line in result.lines]
+            await used_links.release(db, token, missed)
+        stood = by_case(letter.lines[n] for n in answered.lines if n not in now.lines)
+        return results + [Result(lines[0].reference, tuple(lines), "stands") for lines in stood.values()]
 
     async def _letter(self, token: str) -> tuple[Letter, Person, dict[str, str]]:
         """The message as it stands now, whom it was sent to, and the roles it can be passed to. Raises PageError."""
@@ -73,7 +91,9 @@ class AcknowledgePage:
             person = await self._ground.person(db, id_)
             told = await posts.told(db, message=message)
             versions = {row["case_version"]: await self._ground.contract(db, row["case_version"]) for row in told}
-        lines = [line_of(row, versions[row["case_version"]], person.language) for row in told]
+            pinned = [versions[row["case_version"]] for row in told]
+            plain = [line_of(row, contract, person.language) for row, contract in zip(told, pinned, strict=True)]
+            lines = await _answered(db, token, told, plain, pinned, person)
         letter = Letter(
             id=message,
             language=person.language,
@@ -93,6 +113,7 @@ class AcknowledgePage:
         status: int = 200,
     ) -> HTMLResponse:
         given = form or {}
+        now = letter.written_at.astimezone(letter.zone)
         return self._ground.page(
             "acknowledge.html",
             letter.language,
@@ -105,7 +126,50 @@ class AcknowledgePage:
             follow=given.get("follow", ["noted"])[0],
             until=given.get("until", [""])[0],
             to=given.get("to", [""])[0],
+            earliest=f"{now:%Y-%m-%dT%H:%M}",
+            latest=f"{now + LONGEST:%Y-%m-%dT%H:%M}",
         )
+
+
+async def _answered(
+    db: AsyncConnection,
+    token: str,
+    told: list[posts.Told],
+    lines: list[Line],
+    contracts: list[Contract | None],
+    who: Person,
+) -> list[Line]:
+    """The lines with who answered them, and who answered other notices about the same clock before, by name.
+
+    The principal does not see who of the handler answered. What this link answered a moment ago may not stand in the
+    projections yet.
+    """
+    about = {(row["notice_complaint"], row["notice_clock"]) for row in told if row["notice_clock"]}
+    found = await posts.acknowledged(db, sorted(about)) if about else []
+    used = await used_links.used(db, token)
+    known = await directory.stored(db)
+
+    def name(person: str) -> str:
+        return known.people[person].name if known and person in known.people else person
+
+    def answer(line: Line, row: posts.Told, contract: Contract | None) -> Line:
+        own = line.answer and replace(line.answer, by=name(line.answer.by))
+        if own is None and line.key in used:
+            own = Answer(used[line.key], who.name, follow="")
+        before = []
+        for said in found:
+            same = (said.complaint, said.clock) == (
+                row["notice_complaint"],
+                row["notice_clock"],
+            ) and said.key != line.key
+            if same and (said.role.startswith("principal.") or not line.role.startswith("principal.")):
+                held = contract.roles.get(said.role) if contract else None
+                title = contract.words(held.title, who.language) if contract and held else said.role
+                by = title if said.person == said.role else f"{name(said.person)} ({title})"
+                before.append(Answer(said.at, by, said.follow, said.until))
+        return replace(line, answer=own, before=tuple(before))
+
+    return [answer(*one) for one in zip(lines, told, contracts, strict=True)]
 
 
 def _roles(versions: Mapping[Any, Contract | None], own: set[str], language: Language) -> dict[str, str]:

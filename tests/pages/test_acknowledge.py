@@ -1,5 +1,6 @@
 """The acknowledge page: it shows what the mail said, acts on POST alone, and lets nobody else in."""
 
+import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -51,9 +52,10 @@ async def test_a_manager_acknowledges_from_the_mail(site: Site, reference: str) 
     (answer,) = await eventually(site.answers)
     assert answer["by"] == {"role": "handler.manager", "person": "maya.brandt"}
     assert answer["via"] == "page"
+    assert answer["authenticated_as"] == "link:acknowledge/maya.brandt"
     assert answer["data"]["notices"] == [f"maintenance-service/{reference}/principal_contact#1@0%/handler.manager"]
     later = await eventually(lambda: _answered(site, path))
-    assert "Acknowledged by maya.brandt" in later
+    assert "Acknowledged by Maya Brandt" in later
     assert "<button" not in later
 
 
@@ -74,8 +76,82 @@ async def test_pressing_twice_acknowledges_once(site: Site, reference: str) -> N
     path = link(await site.mail_to(MANAGER, reference))
     pages = [await site.browser.post(path, data={"line": "0", "follow": "noted"}) for _ in range(3)]
     assert {page.status_code for page in pages} == {200}
+    assert "Recorded" in pages[0].text
+    assert all("Acknowledged already" in page.text and ">Recorded<" not in page.text for page in pages[1:])
     await eventually(site.answers)
     assert len(await site.answers()) == 1
+
+
+async def test_another_answer_to_the_same_notice_is_not_taken(site: Site, reference: str) -> None:
+    """A notice is answered once: a second form, other than the first or with a signature written otherwise, says what
+    stands and acts no more.
+    """
+    await site.grave(reference)
+    path = link(await site.mail_to(MANAGER, reference))
+    await site.browser.post(path, data={"line": "0", "follow": "noted"})
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    twins = [path[:-1] + letter for letter in letters]
+    same = [twin for twin in twins if (await site.browser.get(twin)).status_code == 200]
+    assert len(same) > 1  # the last letter of a signature has bits to spare
+    for twin in same:
+        again = await site.browser.post(twin, data={"line": "0", "follow": "passed", "to": "handler.director"})
+        assert "Acknowledged already" in again.text
+        assert "it was left as it stands" in again.text.lower()
+    await eventually(site.answers)
+    assert [answer["data"]["follow"] for answer in await site.answers()] == ["noted"]
+
+
+async def test_two_forms_at_once_are_one_answer(site: Site, reference: str) -> None:
+    """Of two different answers sent in the same moment one is taken; the other is told what stands."""
+    await site.grave(reference)
+    path = link(await site.mail_to(MANAGER, reference))
+    forms = ({"line": "0", "follow": "noted"}, {"line": "0", "follow": "passed", "to": "handler.director"})
+    pages = await asyncio.gather(*(site.browser.post(path, data=form) for form in forms))
+    assert sum("Acknowledged already" in page.text for page in pages) == 1
+    await eventually(site.answers)
+    assert len(await site.answers()) == 1
+
+
+async def test_who_acknowledged_before_is_shown(site: Site, reference: str) -> None:
+    """A director sees that the manager has answered about the same clock, and still has a form of their own."""
+    await site.grave(reference, minutes_ago=30)
+    manager = link(await site.mail_to(MANAGER, reference))
+    director = link(await site.mail_to(DIRECTOR, reference))
+    shown = (await site.browser.get(manager)).text
+    chosen = [str(n) for n in range(20) if f'name="line" value="{n}"' in shown]
+    await site.browser.post(manager, data={"line": chosen, "follow": "noted"})
+
+    async def seen() -> str:
+        page = (await site.browser.get(director)).text
+        return page if "此前已有" in page else ""
+
+    page = await eventually(seen)
+    assert "Maya Brandt (客服经理)" in page
+    assert "<button" in page
+
+
+async def test_one_line_by_its_own_button(site: Site, reference: str) -> None:
+    """Where a message has several notices, each can be answered alone, whatever is ticked beside it."""
+    await site.grave(reference, minutes_ago=30)
+    path = link(await site.mail_to(MANAGER, reference))
+    page = (await site.browser.get(path)).text
+    lines = page.count('name="line"')
+    assert lines > 1
+    done = await site.browser.post(path, data={"line": [str(n) for n in range(lines)], "only": "1", "follow": "noted"})
+    assert done.status_code == 200
+    (answer,) = await eventually(site.answers)
+    assert len(answer["data"]["notices"]) == 1
+
+
+async def test_nobody_takes_over_for_ever(site: Site, reference: str) -> None:
+    """A time more than 30 days ahead is not taken, and the page says so; nothing is recorded."""
+    await site.grave(reference)
+    path = link(await site.mail_to(MANAGER, reference))
+    far = (datetime.now(ZoneInfo("Asia/Shanghai")) + timedelta(days=31)).strftime("%Y-%m-%dT%H:%M")
+    page = await site.browser.post(path, data={"line": "0", "follow": "taken_over", "until": far})
+    assert page.status_code == 422
+    assert "more than 30 days" in page.text
+    assert await site.answers() == []
 
 
 async def test_taken_over_until_is_on_the_recipients_wall(site: Site, reference: str) -> None:
