@@ -67,6 +67,13 @@ class Asked(Value):
     contested: int | None = None
 
 
+class Demanded(Value):
+    """What the principal demanded after a miss, and the entry of the latest answer (rule 46)."""
+
+    seq: int
+    answered: int | None = None
+
+
 class Correction(Value):
     """What somebody says is right about an entry; it counts once a second person approves it (invariant 7)."""
 
@@ -109,6 +116,7 @@ class Complaint(Value):
     rejections: tuple[int, ...] = ()
     corrections: tuple[Correction, ...] = ()
     requests: tuple[Asked, ...] = ()
+    demands: tuple[Demanded, ...] = ()
     closed: Closing | None = None
 
     @property
@@ -196,7 +204,7 @@ def evolve(case: Complaint, entry: Entry) -> Complaint:
     return case.model_copy(update=change) if (change := _change(case, entry)) else case
 
 
-def _change(case: Complaint, entry: Entry) -> dict[str, Any]:  # noqa: PLR0911, PLR0912  one for each type
+def _change(case: Complaint, entry: Entry) -> dict[str, Any]:  # noqa: PLR0911  one for each type
     """What an entry changes by its type."""
     data = entry.data
     match entry.type:
@@ -206,14 +214,6 @@ def _change(case: Complaint, entry: Entry) -> dict[str, Any]:  # noqa: PLR0911, 
             return {"owner": data["person"]}
         case "customer_wrote":
             return {"messages": (*case.messages, _act(entry))}
-        case "requested":
-            due_at = datetime.fromisoformat(data["due"])
-            asked = Asked(seq=entry.seq, party=data["party"], role=data["of"], due_at=due_at)
-            return {"requests": (*case.requests, asked)}
-        case "request_answered" | "request_contested":
-            said = {entry.type.removeprefix("request_"): entry.seq}
-            requests = (r.model_copy(update=said) if r.seq == data["request"] else r for r in case.requests)
-            return {"requests": tuple(requests)}
         case "corrected":
             return {"corrections": (*case.corrections, _correction(entry))}
         case "correction_approved":
@@ -232,6 +232,27 @@ def _change(case: Complaint, entry: Entry) -> dict[str, Any]:  # noqa: PLR0911, 
             return {"clocks": (*case.clocks, started(entry))}
         case kind if kind in OF_CLOCKS:
             return {"clocks": tuple(judged(c, entry) if c.id == data["clock"] else c for c in case.clocks)}
+    return _between_parties(case, entry)
+
+
+def _between_parties(case: Complaint, entry: Entry) -> dict[str, Any]:
+    """What an entry changes of what the parties ask of each other."""
+    data = entry.data
+    match entry.type:
+        case "requested":
+            due_at = datetime.fromisoformat(data["due"])
+            asked = Asked(seq=entry.seq, party=data["party"], role=data["of"], due_at=due_at)
+            return {"requests": (*case.requests, asked)}
+        case "request_answered" | "request_contested":
+            said = {entry.type.removeprefix("request_"): entry.seq}
+            requests = (r.model_copy(update=said) if r.seq == data["request"] else r for r in case.requests)
+            return {"requests": tuple(requests)}
+        case "demanded":
+            return {"demands": (*case.demands, Demanded(seq=entry.seq))}
+        case "demand_answered":
+            answer = {"answered": entry.seq}
+            demands = (d.model_copy(update=answer) if d.seq == data["demand"] else d for d in case.demands)
+            return {"demands": tuple(demands)}
     return {}
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from rules import corrections, waits
+from rules import corrections, demands, survey, waits
 from rules.commands import (
     Acknowledge,
+    AnswerDemand,
     AnswerRequest,
+    AnswerSurvey,
     ApproveCorrection,
     Assign,
     Close,
@@ -17,6 +19,7 @@ from rules.commands import (
     Contact,
     ContestRequest,
     Correct,
+    Demand,
     Explain,
     HandOver,
     Reclassify,
@@ -126,6 +129,12 @@ def _about_others(case: Complaint, law: InForce, command: Command, by: Actor, no
             return waits.asked(command, command.occurred_at or now, tuple(law.contract.roles))
         case AnswerRequest() | ContestRequest():
             waits.answered(case, command, by, command.occurred_at or now)
+        case Demand():
+            demands.demanded(case, command)
+        case AnswerDemand():
+            demands.answered(case, command)
+        case AnswerSurvey():
+            return survey.answered(case, law, command, now)
         case Correct():
             return corrections.proposed(case, command, by, now)
         case ApproveCorrection():

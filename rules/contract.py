@@ -14,9 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
@@ -24,8 +22,13 @@ from pydantic import (
 )
 
 from rules.calendar_spec import CalendarSpec
+from rules.section import LANGUAGES, Language, Line, Names, Section, Title, Titled, Words
+from rules.survey_section import Survey
 from rules.terms import Term
 from rules.values import Code, Level, Name
+
+__all__ = ["LANGUAGES", "Language", "Line", "Names", "Section", "Survey", "Title", "Titled", "Words"]
+"""What this module hands on besides its own."""
 
 Kind = Literal["complaint", "suggestion", "request", "enquiry"]
 """Rule 3: what somebody brings is one of these four."""
@@ -33,34 +36,6 @@ KINDS: tuple[Kind, ...] = ("complaint", "suggestion", "request", "enquiry")
 
 Stage = Literal["received", "classified", "answered", "investigating", "proposed", "resolved", "confirming", "closed"]
 """Where a complaint stands (rule 1). A contract lists which of them it needs."""
-
-Language = Literal["en", "zh-CN"]
-LANGUAGES: tuple[Language, ...] = ("en", "zh-CN")
-Words = dict[Language, str]
-"""The same words in the languages the contract is shown in."""
-
-Line = Annotated[str, AfterValidator(lambda text: " ".join(text.split()))]
-"""A text on one line: it may stand in a mail's subject."""
-Title = Annotated[dict[Language, Line], Field(min_length=1)]
-"""Words on one line, in one language at least."""
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...])]
-
-
-class Section(BaseModel):
-    """A part of the contract file. Keys are written with spaces; unknown keys are refused."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        populate_by_name=True,
-        alias_generator=lambda name: name.replace("_", " "),
-    )
 
 
 def _address(email: str) -> str:
@@ -87,12 +62,6 @@ class Role(Section):
     """Rule 7: what the holder may decide."""
     on_call: bool = False
     """Reached at any hour (rule 23); everybody else has the hours of the calendar."""
-
-
-class Titled(Section):
-    """A level, grade or channel with the words people see."""
-
-    title: Title
 
 
 class Category(Titled):
@@ -316,6 +285,8 @@ class Contract(Section):
     notices: dict[str, Names] = {}
     """Roles told of an act, such as `propose: principal.responsible_person` (rule 41)."""
     confirmation: Confirmation
+    survey: Survey | None = None
+    """Rules 33, 34, 71: what the customer is asked once the result is told; nothing without it."""
     late_reports: LateReports = LateReports()
     waits: Waits = Waits()
     owner: str

@@ -15,6 +15,7 @@ from rules.commands import COMMANDS, Command, Note
 from rules.contract import AppliesTo, Contract, DeliveryOf, MissOf, Obligation, Stage
 from rules.document import Path
 from rules.ladder_checks import check_ladders, tells
+from rules.survey_checks import check_survey
 
 PARTIES = tuple(dict.fromkeys(party for command in COMMANDS.values() for party in command.who))
 """The parties that commands know; what they are called otherwise is their name's business."""
@@ -41,6 +42,7 @@ def check(contract: Contract, today: date | None = None) -> Iterator[Finding]:
     yield from _cycles(contract)
     yield from _stages(contract)
     yield from (Finding(*found) for found in check_ladders(contract))
+    yield from (Finding(*found) for found in check_survey(contract))
     yield from _term(contract, today)
     yield from _doubts(contract)
 
@@ -107,6 +109,8 @@ def _named_roles(contract: Contract) -> list[tuple[Path, str]]:
     named: list[tuple[Path, str]] = [(("owner",), contract.owner)]
     if contract.late_reports.confirmed_by:
         named.append((("late reports", "confirmed by"), contract.late_reports.confirmed_by))
+    if contract.survey:
+        named += [(("survey", "tell", index), role) for index, role in enumerate(contract.survey.tell)]
     named += [(("categories", key, "route"), c.route) for key, c in contract.categories.items() if c.route]
     named += [(("notices", command), role) for command, roles in contract.notices.items() for role in roles]
     return named + list(tells(contract))

@@ -19,9 +19,10 @@ from rules.conditions import check, doer, happened, known
 from rules.judge import settle
 from rules.law import InForce
 from rules.ledger import ContentRef, Entry, Refused, content_ref, digest
-from rules.moments import notices_of_act
+from rules.moments import notices, notices_of_act
 from rules.notices import Outcome
 from rules.stage import allows
+from rules.survey import told_roles
 from rules.values import SYSTEM, Actor
 
 
@@ -148,10 +149,13 @@ def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: 
         digest=fingerprint if key else None,
         data=data,
         content=_refs(texts),
-        notices=_tells(case, law, command),
+        notices=_tells(case, law, command, data),
     )
     entries = [entry]
     before, case = case, evolve(case, entry)
+    if data.get("effect") == "reopen":
+        entries.append(_reopening(case, law, entry))
+        case = evolve(case, entries[-1])
     if entry.type in ("accepted", "withdrawn"):
         closing = Entry(
             seq=case.seq + 1,
@@ -229,10 +233,28 @@ def deliver(case: Complaint, law: InForce, outcome: Outcome, now: datetime) -> D
     return Decision(case, [entry, *judged])
 
 
-def _tells(case: Complaint, law: InForce, command: Command) -> tuple[Any, ...]:
+def _reopening(case: Complaint, law: InForce, survey: Entry) -> Entry:
+    """Dissatisfaction that the contract takes for a rejection, in the customer's name."""
+    return Entry(
+        seq=case.seq + 1,
+        type="rejected",
+        by=survey.by,
+        via=survey.via,
+        authenticated_as=survey.authenticated_as,
+        occurred_at=survey.occurred_at,
+        recorded_at=survey.recorded_at,
+        data={"command": "reject", "acts": ["reject"], "survey": survey.seq},
+        notices=() if case.history else notices_of_act(case, law.contract, "reject"),
+    )
+
+
+def _tells(case: Complaint, law: InForce, command: Command, data: dict[str, Any]) -> tuple[Any, ...]:
     if case.history:
         return ()
     told = notices_of_act(case, law.contract, command.name)
+    if roles := told_roles(law.contract.survey, data):
+        known_of = {notice.role for notice in told}
+        told += notices(case, f"{command.name}#{case.seq + 1}", tuple(role for role in roles if role not in known_of))
     if isinstance(command, Request) and command.of in law.contract.roles:
         roles = (*law.contract.notices.get(command.name, ()), command.of)
         asked = law.contract.model_copy(update={"notices": {command.name: roles}})

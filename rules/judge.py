@@ -19,6 +19,7 @@ from rules.law import InForce
 from rules.ledger import Entry
 from rules.measure import Wait
 from rules.moments import Moment, notices, notices_of_act
+from rules.stage import told_at
 from rules.values import SYSTEM
 
 TICK = timedelta(milliseconds=1)
@@ -242,8 +243,7 @@ def _silence(case: Complaint, law: InForce) -> datetime | None:
     """When silence closes the case: the contract's time after the last telling of the result."""
     if case.closed or not case.did("resolve", "answer"):
         return None
-    path = law.contract.path(case.now_is.kind, case.now_is.category, case.now_is.level, case.grade)
-    told = case.last("tell_result.customer") if "confirming" in path else case.last("resolve", "answer")
+    told = told_at(case, law.contract)
     if told is None:
         return None
     return terms.due(law.contract.confirmation.silence, told, law.calendar).at

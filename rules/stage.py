@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from rules.commands import Command
 from rules.complaint import Complaint
 from rules.contract import Contract, Stage
@@ -40,6 +42,13 @@ def allows(case: Complaint, contract: Contract, command: Command) -> None:
     if needed and not any(_proved(case, stage) for stage in needed):
         first = " or ".join(PROOF[stage][0] for stage in needed)
         raise Refused(f"{command.name} comes after {first}; the complaint is {reached(case, contract)}.", "too_early")
+
+
+def told_at(case: Complaint, contract: Contract) -> datetime | None:
+    """When the customer was told the result that stands; nothing before that."""
+    if "confirming" in path_of(case, contract):
+        return case.last("tell_result.customer")
+    return case.last("resolve", "answer")
 
 
 def _entered(case: Complaint, contract: Contract, stage: Stage) -> bool:

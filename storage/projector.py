@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from rules.ledger import Entry
 from storage.changes import Changes, Row
-from storage.tables import clocks, complaints, messages, notices
+from storage.tables import clocks, complaints, messages, notices, survey_answers
 
 _AS_OPENED = (
     *("contract", "reference", "kind", "category", "level", "grade", "channel", "language", "route"),
@@ -37,6 +38,8 @@ def project_complaint(changes: Changes, complaint: str, version: str, stage: str
         elif judged := _of_clock(entry):
             obligation, _, n = entry.data["clock"].rpartition("#")
             changes.change(clocks, {"complaint": complaint, "obligation": obligation, "n": int(n)}, judged)
+        for row in _surveyed(complaint, entry):
+            changes.add(survey_answers, row)
         for row in _planned(complaint, entry):
             changes.add(notices, row)
         for key, row in _of_notices(entry).items():
@@ -208,6 +211,27 @@ def _of_notices(entry: Entry) -> dict[str, Row]:
         case "notice_undeliverable" | "notice_bounced":
             return {data["notice"]: {"undeliverable_at": entry.occurred_at, "reason": data["reason"]}}
     return {}
+
+
+def _surveyed(complaint: str, entry: Entry) -> list[Row]:
+    if entry.type != "survey_answered":
+        return []
+    data = entry.data
+    row = {
+        "complaint": complaint,
+        "contract": complaint.partition("/")[0],
+        "seq": entry.seq,
+        "answered_at": entry.occurred_at,
+    }
+    chosen = [
+        {**row, "question": question, **answer, "score": Decimal(answer["score"]), "option": data["answers"][question]}
+        for question, answer in data.get("scored", {}).items()
+    ]
+    wrote = [
+        {**row, "question": question, "about": about, "option": None, "score": None, "dissatisfied": False}
+        for question, about in data.get("wrote", {}).items()
+    ]
+    return chosen + wrote
 
 
 def _time(given: str | None) -> datetime | None:

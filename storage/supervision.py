@@ -16,6 +16,7 @@ List = Literal[
     "withdrawn",
     "waived",
     "waited for us",
+    "demanded",
     "nobody on duty",
     "passed before registration",
 ]

@@ -4,9 +4,9 @@ Three kinds stand side by side:
 
 - **Sources**: `ledger`, `registry`, `contract_versions`, `content`. The database itself refuses to change or remove a
   row of them. `content_keys` is the one exception: destroying a key is erasure (invariant 19).
-- **Projections**: `complaints`, `clocks`, `notices`, `messages`. Derived from the ledger by `storage.projector` and by
-  nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING` are the exception: they say
-  how a delivery is going, stand in no ledger and are not compared.
+- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `survey_answers`. Derived from the ledger by
+  `storage.projector` and by nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING`
+  are the exception: they say how a delivery is going, stand in no ledger and are not compared.
 - **Working tables**: `people`, `holders` and `directory_version` (the directory, live), `rejects` (starts that cannot
   become a complaint), `used_links` (what acted once and acts no more).
 
@@ -28,6 +28,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -323,7 +324,24 @@ messages = Table(
     comment="one mail that carries one or more notices; as sent it lies in content, field mail",
 )
 
-PROJECTIONS = (complaints, clocks, notices, messages)
+survey_answers = Table(
+    "survey_answers",
+    metadata,
+    _needed("complaint"),
+    _needed("contract"),
+    _needed("seq", Integer, comment="the ledger entry that answers; words lie in content under it"),
+    _needed("question"),
+    _needed("about", comment="product, service or after_sales"),
+    Column("option", Text, comment="the one chosen; NULL where words were given"),
+    Column("score", Numeric(5, 2), comment="what the option counts, by the contract version of the complaint"),
+    _needed("dissatisfied", Boolean),
+    _needed("answered_at", Time),
+    PrimaryKeyConstraint("complaint", "seq", "question"),
+    Index(None, "contract", "question", "answered_at"),
+    comment="one row a question that a customer answered",
+)
+
+PROJECTIONS = (complaints, clocks, notices, messages, survey_answers)
 
 # --- working tables -------------------------------------------------------------------------------------------------
 

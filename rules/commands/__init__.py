@@ -7,7 +7,7 @@ report it, which acts it counts as, and what becomes of its words. The docstring
 from __future__ import annotations
 
 from rules.commands.base import CONTENT, ClockId, Command, Content, EntryNumber, MaybeContent, Via
-from rules.commands.customer import Accept, CustomerWrites, NoReplyNeeded, Reject, Withdraw
+from rules.commands.customer import Accept, AnswerSurvey, CustomerWrites, NoReplyNeeded, Reject, Withdraw
 from rules.commands.handling import (
     Answer,
     Close,
@@ -24,7 +24,16 @@ from rules.commands.handling import (
     UpdateCustomer,
 )
 from rules.commands.opening import Complainant, OpenComplaint
-from rules.commands.parties import Acknowledge, AnswerRequest, ConfirmReport, ContestRequest, Request, Waive
+from rules.commands.parties import (
+    Acknowledge,
+    AnswerDemand,
+    AnswerRequest,
+    ConfirmReport,
+    ContestRequest,
+    Demand,
+    Request,
+    Waive,
+)
 from rules.commands.record import ApproveCorrection, Assign, Correct, Note, Reclassify
 
 __all__ = [
@@ -33,7 +42,9 @@ __all__ = [
     "Accept",
     "Acknowledge",
     "Answer",
+    "AnswerDemand",
     "AnswerRequest",
+    "AnswerSurvey",
     "ApproveCorrection",
     "Assign",
     "ClockId",
@@ -46,6 +57,7 @@ __all__ = [
     "ContestRequest",
     "Correct",
     "CustomerWrites",
+    "Demand",
     "EntryNumber",
     "Explain",
     "Findings",
@@ -73,8 +85,8 @@ COMMANDS: dict[str, type[Command]] = {
     c.name: c
     for c in (
         Respond, Answer, HandOver, UpdateCustomer, Contact, PreliminaryPlan, Findings, Propose, TellResult, Resolve,
-        Accept, Reject, Withdraw, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Explain,
-        Request, AnswerRequest, ContestRequest, Waive, ConfirmReport, Correct, ApproveCorrection,
+        Accept, Reject, AnswerSurvey, Withdraw, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Explain,
+        Request, AnswerRequest, ContestRequest, Demand, AnswerDemand, Waive, ConfirmReport, Correct, ApproveCorrection,
         Acknowledge, Note, Close,
     )
 }  # fmt: skip

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import model_validator
+from typing import Annotated
 
-from rules.commands.base import Command, Content, MaybeContent
-from rules.values import Code
+from pydantic import Field, model_validator
+
+from rules.commands.base import CONTENT, Command, Content, MaybeContent
+from rules.values import Code, Text
 
 
 class Accept(Command):
@@ -53,3 +55,23 @@ class NoReplyNeeded(Command):
 
     name, event = "no_reply_needed", "no_reply_needed"
     text: Content
+
+
+class AnswerSurvey(Command):
+    """The customer answers the contract's survey about product, service and after-sales (rules 33, 34, 71)."""
+
+    name, event, needs = "answer_survey", "survey_answered", ("resolved", "answered")
+    who = ("complainant",)
+    answers: Annotated[dict[Code, Code], Field(max_length=100)] = {}
+    """The option chosen, by question."""
+    words: Annotated[dict[Code, Text], Field(max_length=100), CONTENT] = {}
+    """What was filled in or said freely, by question."""
+
+    def texts(self) -> dict[str, str]:
+        return {f"words.{question}": text for question, text in self.words.items()}
+
+    @model_validator(mode="after")
+    def _says_something(self) -> AnswerSurvey:
+        if not self.answers and not self.words:
+            raise ValueError("answer one question at least")
+        return self

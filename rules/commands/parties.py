@@ -64,6 +64,26 @@ class ContestRequest(Command):
     text: Content
 
 
+class Demand(Command):
+    """The principal demands a more detailed solution or another remedy, after a promise was missed (rule 46)."""
+
+    name, event = "demand", "demanded"
+    who = ("principal",)
+    wants: Literal["detail", "remedy"]
+    clock: ClockId | None = None
+    """The missed clock it follows; any that was missed when left out."""
+    text: Content
+
+
+class AnswerDemand(Command):
+    """What the handler says to a demand of the principal (rule 46)."""
+
+    name, event = "answer_demand", "demand_answered"
+    demand: EntryNumber
+    """The entry of the demand."""
+    text: Content
+
+
 class Acknowledge(Command):
     """Answers notices, by whoever got them, and says what follows (invariant 13)."""
 

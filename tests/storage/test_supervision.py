@@ -33,6 +33,8 @@ async def test_each_list_has_what_belongs_there(engine: AsyncEngine, vault: Vaul
     story.note(deliver(story.case, story.law, nobody, at("2026-03-02 10:17")))
     refused = next(n.key for n in story.case.notices if n.rung == "0%")
     story.outcome(refused, "2026-03-02 10:17", accepted=False)
+    (demand, *_) = story.tell("demand", "2026-03-02 10:20", wants="remedy")
+    (answered, *_) = story.tell("answer_demand", "2026-03-02 10:30", demand=demand.seq)
     story.tell("respond", "2026-03-02 10:40", "2026-03-02 10:10")
     by = [{"role": "handler.owner", "person": person} for person in ("p.ann", "p.bob")]
     (note, *_) = story.tell("note", "2026-03-02 10:41")
@@ -51,6 +53,8 @@ async def test_each_list_has_what_belongs_there(engine: AsyncEngine, vault: Vaul
     assert (corrected.by, corrected.detail["approved_by"], corrected.detail["entry"]) == ("p.ann", "p.bob", note.seq)
     (waited,) = await on_list(engine, "waited for us")
     assert (waited.detail["answer"], waited.detail["of"]) == ("request_answered", PRINCIPAL)
+    (demanded,) = await on_list(engine, "demanded")
+    assert (demanded.seq, demanded.detail["wants"], demanded.detail["answer"]) == (demand.seq, "remedy", answered.seq)
     (lowered,) = await on_list(engine, "lowered")
     assert (lowered.detail["lowered_from"], lowered.detail["level"]) == ("3", "1")
     assert [item.clock for item in await on_list(engine, "waived")] == ["proposal#1"]
