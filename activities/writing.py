@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from urllib.parse import quote
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
@@ -19,7 +18,7 @@ from storage.directory import Person
 from storage.ledger import stream_of
 from templates.letter import UTC, Letter, Line
 from templates.lines import gravest_first, line_of
-from templates.links import Addressed, Links
+from templates.links import Addressed, Links, web_ui
 from templates.rendering import Renderer
 from templates.words import one_line, zone_of
 
@@ -93,7 +92,4 @@ class Writer:
         return said if len(said) <= EXCERPT else said[: EXCERPT - 1] + "…"
 
     def _case_url(self, complaint: str) -> str:
-        if not self._ui_url:
-            return ""
-        workflow = quote(complaint_id(*complaint.split("/", 1)), safe="")
-        return f"{self._ui_url.rstrip('/')}/namespaces/{self._namespace}/workflows/{workflow}"
+        return web_ui(self._ui_url, self._namespace, complaint_id(*complaint.split("/", 1)))

@@ -71,6 +71,25 @@ def holder(
     return Nobody(OFF_DUTY)
 
 
+def offices(directory: Directory, contract: str, roles: Iterable[str], person: str, at: datetime) -> tuple[str, ...]:
+    """Those of these roles of a contract that a person holds at an instant, or stands in for an absent holder of.
+
+    On duty or not: whoever holds an office may read at any hour.
+    """
+    if person not in directory.people:
+        return ()
+
+    def stands(holder: str) -> bool:
+        away = absence(directory.people[holder], at)
+        return person == (_deputy(directory, holder, at) if away else holder)
+
+    return tuple(
+        role
+        for role in roles
+        if person in (held := directory.holders(contract, role)) or any(stands(holder) for holder in held)
+    )
+
+
 def _deputy(directory: Directory, person: str, at: datetime) -> str | None:
     """Who stands in for an absent person at last; the person itself when not absent, nobody without a deputy."""
     now: str | None = person

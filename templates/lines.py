@@ -59,7 +59,7 @@ def _whole(told: Mapping[str, Any], contract: Contract | None, language: Languag
         role=role,
         purpose=purpose,
         urgent=told["notice_urgent"],
-        role_title=_title(contract, role, language),
+        role_title=title_of(contract, role, language),
         contract_title=contract.words(contract.title, language),
         kind=told["case_kind"],
         category=contract.words(category.title, language) if category else "",
@@ -80,7 +80,7 @@ def _whole(told: Mapping[str, Any], contract: Contract | None, language: Languag
         done_at=told["clock_done_at"],
         ended=told["clock_status"] == "ended",
         who="" if told["case_closed_at"] else _who(contract, told["case_route"], told["case_owner"], language),
-        tasks=tuple(_tasks(promise, contract, language)) if promise else (),
+        tasks=tuple(tasks_of(promise, contract, language)) if promise else (),
         all_of=bool(promise and promise.met_by.all_of),
         zone=zone_of(contract.calendar.zone, UTC),
         case_url=case_url,
@@ -109,22 +109,24 @@ def _act(told: Mapping[str, Any], data: Mapping[str, Any], contract: Contract, l
     return "passed", ", ".join(contract.words(promise.title, language) for promise in promises)
 
 
-def _tasks(promise: Obligation, contract: Contract, language: Language) -> list[Task]:
+def tasks_of(promise: Obligation, contract: Contract, language: Language) -> list[Task]:
+    """The acts that meet an obligation."""
     tasks = []
     for part in promise.met_by.parts:
         act, _, role = part.partition(":")
         before, _, of = act.partition("notice of ")
-        tasks.append(Task("notice", of) if of and not before else Task(act, _title(contract, role, language)))
+        tasks.append(Task("notice", of) if of and not before else Task(act, title_of(contract, role, language)))
     return tasks
 
 
-def _title(contract: Contract, role: str, language: Language) -> str:
+def title_of(contract: Contract, role: str, language: Language) -> str:
+    """A role in the contract's words; one that the contract does not know as it is."""
     held = contract.roles.get(role)
     return contract.words(held.title, language) if held else role
 
 
 def _who(contract: Contract, role: str, person: str | None, language: Language) -> str:
-    return " · ".join(part for part in (_title(contract, role, language), person) if part)
+    return " · ".join(part for part in (title_of(contract, role, language), person) if part)
 
 
 def _answer(told: Mapping[str, Any]) -> Answer | None:

@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from rules.contract import Language
 from templates.letter import Letter, Line
-from templates.words import moment, one_line, short, span
+from templates.words import brief, moment, one_line, short, span
 
 FOLDER = Path(__file__).parent
 SUBJECT_LIMIT = 60
@@ -83,11 +83,16 @@ def _speaking(language: Language, zone: ZoneInfo) -> dict[str, Any]:
             return ""
         return moment(at, other, language)
 
+    def at_line(at: datetime) -> tuple[str, str]:
+        """Date and time for the line of a drawing, whose caption names the zone."""
+        return brief(at, zone, language)
+
     said: Callable[[timedelta], str] = partial(span, language=language)
     return {
         "language": language,
         "when": when,
         "elsewhere": elsewhere,
+        "at_line": at_line,
         "span": said,
         "zero": timedelta(),
         "noticeable": timedelta(minutes=1),  # what is told later than this is told with its delay

@@ -38,6 +38,15 @@ def moment(at: datetime, zone: ZoneInfo, language: Language) -> str:
     return f"{day} {local.day} {_MONTHS[local.month - 1]} {local.year}, {clock} {offset(local)}"
 
 
+def brief(at: datetime, zone: ZoneInfo, language: Language) -> tuple[str, str]:
+    """Date and time on the wall of `zone`, for drawings: whoever shows it names the zone beside it."""
+    local = at.astimezone(zone)
+    clock = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+    if language == "zh-CN":
+        return f"{local.month}月{local.day}日", clock
+    return f"{local.day} {_MONTHS[local.month - 1]}", clock
+
+
 def offset(at: datetime) -> str:
     """The distance to UTC of an aware time: UTC, UTC+8, UTC−3:30."""
     minutes = int((at.utcoffset() or timedelta()).total_seconds()) // 60

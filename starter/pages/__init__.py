@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from settings import Settings
 from starter.client import Ombud
 from starter.pages.acknowledge import AcknowledgePage
+from starter.pages.case import CasePage
 from starter.pages.ground import Ground, PageError
 
 __all__ = ["PageError", "Pages"]
@@ -18,8 +19,8 @@ class Pages:
     """The pages of one server. `engine` and `ombud` are shared with whoever else runs in the process."""
 
     def __init__(self, engine: AsyncEngine, ombud: Ombud, settings: Settings) -> None:
-        self._ground = Ground(engine, settings)
-        self._pages = (AcknowledgePage(self._ground, ombud),)
+        self._ground = Ground(engine, settings, ombud.temporal.namespace)
+        self._pages = (AcknowledgePage(self._ground, ombud), CasePage(self._ground))
 
     @property
     def routes(self) -> APIRouter:

@@ -6,6 +6,7 @@ import base64
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from rules.contract import Contract, Language
 from settings import Settings
 from storage import contracts, posts
+from storage.content import Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 from storage.directory import Person
 from templates.letter import UTC
@@ -40,10 +42,12 @@ class PageError(Exception):
 
 
 class Ground:
-    """Shared by the pages of one server."""
+    """Shared by the pages of one server. `namespace` is Temporal's, for the links to its Web UI."""
 
-    def __init__(self, engine: AsyncEngine, settings: Settings) -> None:
+    def __init__(self, engine: AsyncEngine, settings: Settings, namespace: str) -> None:
         self.settings = settings
+        self.namespace = namespace
+        self.vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
         self._engine = engine
         self._renderer = Renderer()
         self._contracts: dict[str, Contract] = {}
@@ -54,8 +58,12 @@ class Ground:
 
     def opened(self, purpose: Purpose, token: str) -> Addressed:
         """What the token of an address stands for. Raises PageError."""
+        return self.opened_until(purpose, token)[0]
+
+    def opened_until(self, purpose: Purpose, token: str) -> tuple[Addressed, datetime]:
+        """What the token of an address stands for, and when it expires. Raises PageError."""
         try:
-            return self.links(purpose).read(token)
+            return self.links(purpose).opened(token)
         except ExpiredLinkError:
             raise PageError("expired", 410) from None
         except BadLinkError:
