@@ -27,6 +27,8 @@ from templates.rendering import Renderer
 
 FORM_LIMIT = 64 * 1024
 """Bytes; the fullest form has some two hundred numbers."""
+TEXT_LIMIT = 512 * 1024
+"""Bytes of a form with free text; a Chinese character takes nine of them on its way."""
 
 POLICY = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 """What a page may load: nothing but its own style."""
@@ -110,11 +112,11 @@ class Ground:
         return self.page("problem.html", language, UTC, error.status, problem=error.problem)
 
 
-async def form_of(request: Request) -> dict[str, list[str]]:
-    """The fields of a form. Raises PageError for what no form of ours sends."""
+async def form_of(request: Request, limit: int = FORM_LIMIT) -> dict[str, list[str]]:
+    """The fields of a form of at most `limit` bytes. Raises PageError for what no form of ours sends."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > FORM_LIMIT:
+        if len(body) > limit:
             raise PageError("too_large", 413)
     return parse_qs(body.decode(errors="replace"), keep_blank_values=True)
