@@ -74,7 +74,7 @@ def _moved(fact: Entry, seq: int, places: dict[int, int]) -> Entry:
     about are named by theirs."""
     about = {
         name: places[n]
-        for name in ("entry", "corrects", "request", "demand", "survey")
+        for name in ("entry", "corrects", "request", "demand", "survey", "act")
         if (n := fact.data.get(name)) in places
     }
     notices = tuple(

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from rules import terms
+from rules.closing import rejectable
 from rules.commands import AnswerSurvey
 from rules.complaint import Complaint
 from rules.law import InForce
@@ -27,7 +28,7 @@ def until(case: Complaint, law: InForce) -> datetime | None:
 
 def answered_already(case: Complaint) -> bool:
     """Whether the survey about this result was answered; a rejection makes way for another result."""
-    since = case.rejections[-1] if case.rejections else 0
+    since = case.reopened[-1] if case.reopened else 0
     return any(act.seq > since and AnswerSurvey.name in act.names for act in case.acts)
 
 
@@ -45,7 +46,7 @@ def answered(case: Complaint, law: InForce, command: AnswerSurvey, now: datetime
     scored = {question: _scored(survey, question, option) for question, option in command.answers.items()}
     wrote = {question: _asked(survey, question) for question in command.words}
     dissatisfied = [question for question, answer in scored.items() if answer["dissatisfied"]]
-    effect = _effect(case, law, survey) if dissatisfied else None
+    effect = _effect(case, law, survey, command.occurred_at or now) if dissatisfied else None
     return {"scored": scored, "wrote": wrote, "dissatisfied": dissatisfied} | ({"effect": effect} if effect else {})
 
 
@@ -54,11 +55,13 @@ def told_roles(survey: Survey | None, data: dict[str, Any]) -> Names:
     return survey.tell if survey is not None and data.get("effect") == "escalate" else ()
 
 
-def _effect(case: Complaint, law: InForce, survey: Survey) -> Effect:
-    """What is closed, or was rejected as often as the contract reopens, is not reopened: its roles are told instead."""
+def _effect(case: Complaint, law: InForce, survey: Survey, at: datetime) -> Effect:
+    """Where a rejection would not reopen the case any more, the survey does not either: its roles are told instead."""
     if survey.dissatisfied != "reopen":
         return survey.dissatisfied
-    if case.closed or len(case.rejections) >= law.contract.confirmation.reopenings:
+    try:
+        rejectable(case, law, at)
+    except Refused:
         return "escalate"
     return "reopen"
 

@@ -7,7 +7,7 @@ report it, which acts it counts as, and what becomes of its words. The docstring
 from __future__ import annotations
 
 from rules.commands.base import CONTENT, ClockId, Command, Content, EntryNumber, MaybeContent, Via
-from rules.commands.customer import Accept, AnswerSurvey, CustomerWrites, NoReplyNeeded, Reject, Withdraw
+from rules.commands.customer import Accept, AnswerSurvey, CustomerWrites, NoReplyNeeded, Reject, TakeBack, Withdraw
 from rules.commands.handling import (
     Answer,
     Close,
@@ -23,6 +23,7 @@ from rules.commands.handling import (
     TellResult,
     UpdateCustomer,
 )
+from rules.commands.merging import Absorb, Done, Release
 from rules.commands.opening import Complainant, OpenComplaint
 from rules.commands.parties import (
     Acknowledge,
@@ -34,11 +35,23 @@ from rules.commands.parties import (
     Request,
     Waive,
 )
-from rules.commands.record import ApproveCorrection, Assign, Correct, Note, Reclassify
+from rules.commands.record import (
+    ApproveCorrection,
+    Assign,
+    Correct,
+    Link,
+    Merge,
+    Note,
+    Reclassify,
+    Recuse,
+    UndoMerge,
+)
 
 __all__ = [
+    "BETWEEN",
     "COMMANDS",
     "CONTENT",
+    "Absorb",
     "Accept",
     "Acknowledge",
     "Answer",
@@ -58,23 +71,30 @@ __all__ = [
     "Correct",
     "CustomerWrites",
     "Demand",
+    "Done",
     "EntryNumber",
     "Explain",
     "Findings",
     "HandOver",
+    "Link",
     "MaybeContent",
     "Measure",
+    "Merge",
     "NoReplyNeeded",
     "Note",
     "OpenComplaint",
     "PreliminaryPlan",
     "Propose",
     "Reclassify",
+    "Recuse",
     "Reject",
+    "Release",
     "Request",
     "Resolve",
     "Respond",
+    "TakeBack",
     "TellResult",
+    "UndoMerge",
     "UpdateCustomer",
     "Via",
     "Waive",
@@ -85,9 +105,12 @@ COMMANDS: dict[str, type[Command]] = {
     c.name: c
     for c in (
         Respond, Answer, HandOver, UpdateCustomer, Contact, PreliminaryPlan, Findings, Propose, TellResult, Resolve,
-        Accept, Reject, AnswerSurvey, Withdraw, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Explain,
-        Request, AnswerRequest, ContestRequest, Demand, AnswerDemand, Waive, ConfirmReport, Correct, ApproveCorrection,
-        Acknowledge, Note, Close,
+        Accept, Reject, AnswerSurvey, Withdraw, TakeBack, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Recuse,
+        Explain, Request, AnswerRequest, ContestRequest, Demand, AnswerDemand, Waive, ConfirmReport, Correct,
+        ApproveCorrection, Link, Merge, UndoMerge, Acknowledge, Note, Close,
     )
 }  # fmt: skip
 """Every command by its name, which is also the name of its update and its signal."""
+
+BETWEEN: dict[str, type[Command]] = {c.name: c for c in (Absorb, Release)}
+"""What complaints say to each other. People have no use for it."""

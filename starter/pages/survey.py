@@ -107,8 +107,6 @@ def standing(customer: Customer, now: datetime) -> str:
         return "too_early"
     if now > ends:
         return "survey_over"
-    if customer.case.closed and not getattr(AnswerSurvey, "after_closure", False):
-        return "closed"
     return ""
 
 

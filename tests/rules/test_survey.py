@@ -109,6 +109,29 @@ def test_dissatisfaction_reopens_as_a_rejection_does() -> None:
     assert entries[0].data["effect"] == "escalate"
 
 
+def test_it_can_be_answered_after_closing() -> None:
+    """Closed by silence, the case still takes the answer within its time; where no rejection would reopen it any more,
+    the roles of the contract are told.
+    """
+    story = resolved()
+    story.live("2026-03-12 10:00")
+    assert story.case.closed is not None
+    (entry,) = story.tell("answer_survey", "2026-03-13 09:00", answers={"result": "bad"})
+    assert (entry.data["effect"], [notice.role for notice in entry.notices]) == ("escalate", ["handler.director"])
+    assert story.case.closed is not None
+
+
+def test_dissatisfaction_after_closing_reopens_where_a_rejection_would() -> None:
+    """Where the contract reopens for a customer who comes back, the survey opens the case again."""
+    story = Story(law(survey=SURVEY, **{"after closure": {"customer writes": "reopen", "within": "10 working days"}}))
+    story.open("2026-03-02 10:00", kind="enquiry", level="1")
+    story.tell("answer", "2026-03-02 10:05")
+    story.tell("accept", "2026-03-02 10:30")
+    entries = story.tell("answer_survey", "2026-03-03 09:00", answers={"result": "bad"})
+    assert types(entries)[:3] == ["survey_answered", "rejected", "reopened"]
+    assert story.case.closed is None
+
+
 def test_dissatisfaction_escalates_where_the_contract_says_so() -> None:
     """The roles it names are told; the case stays where it is."""
     story = resolved(dissatisfied="escalate", tell=["handler.manager", "handler.director"])
