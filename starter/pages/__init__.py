@@ -11,6 +11,7 @@ from starter.client import Ombud
 from starter.pages.acknowledge import AcknowledgePage
 from starter.pages.case import CasePage
 from starter.pages.ground import Ground, PageError
+from starter.pages.principal import PrincipalPage
 from starter.pages.survey import SurveyPage
 
 __all__ = ["PageError", "Pages"]
@@ -21,7 +22,12 @@ class Pages:
 
     def __init__(self, engine: AsyncEngine, ombud: Ombud, settings: Settings) -> None:
         self._ground = Ground(engine, settings, ombud.temporal.namespace)
-        self._pages = (AcknowledgePage(self._ground, ombud), CasePage(self._ground), SurveyPage(self._ground, ombud))
+        self._pages = (
+            AcknowledgePage(self._ground, ombud),
+            CasePage(self._ground),
+            SurveyPage(self._ground, ombud),
+            PrincipalPage(self._ground, ombud),
+        )
 
     @property
     def routes(self) -> APIRouter:

@@ -15,6 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 from settings import Settings
 from starter.client import Ombud
 from starter.serve import application
+from templates.links import Addressed, Links, Purpose
 from tests.support.smtp import SmtpSink
 from tests.support.system import System, running
 from tests.support.wait import eventually
@@ -71,6 +72,12 @@ def link(mail: EmailMessage) -> str:
     found = re.search(re.escape(BASE) + r"(/a/\S+)", text(mail))
     assert found is not None
     return found[1]
+
+
+def link_to(site: Site, purpose: Purpose, subject: str, person: str) -> str:
+    """The path of a link, as the command line prints it."""
+    links = Links(site.system.settings.signing_key.get_secret_value(), BASE, purpose)
+    return links.url(Addressed(subject, person)).removeprefix(BASE)
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import httpx
 import pytest
 
 from starter.pages.survey import FIELD
-from templates.links import Addressed, Links, Purpose
-from tests.pages.conftest import BASE, Site
+from tests.pages.conftest import Site, link_to
 from tests.support.wait import eventually
 
 CONTRACT = "complaint-handling"
@@ -19,12 +18,6 @@ GOOD = {f"{FIELD}result": "very", f"{FIELD}repair_days": "3", f"{FIELD}better": 
 def reference() -> str:
     """A case number that no other test has: all of them share one Temporal."""
     return f"S-{uuid.uuid4().hex[:10]}"
-
-
-def link_to(site: Site, purpose: Purpose, subject: str, person: str) -> str:
-    """The path of a link, as the command line prints it."""
-    links = Links(site.system.settings.signing_key.get_secret_value(), BASE, purpose)
-    return links.url(Addressed(subject, person)).removeprefix(BASE)
 
 
 async def told(site: Site, reference: str, **fields: Any) -> str:
