@@ -12,6 +12,7 @@ from starter.pages.acknowledge import AcknowledgePage
 from starter.pages.case import CasePage
 from starter.pages.ground import Ground, PageError
 from starter.pages.principal import PrincipalPage
+from starter.pages.status import StatusPage
 from starter.pages.survey import SurveyPage
 
 __all__ = ["PageError", "Pages"]
@@ -27,6 +28,7 @@ class Pages:
             CasePage(self._ground),
             SurveyPage(self._ground, ombud),
             PrincipalPage(self._ground, ombud),
+            StatusPage(self._ground, ombud),
         )
 
     @property
