@@ -42,6 +42,8 @@ class Took(NamedTuple):
 
     party: str
     time: timedelta
+    days: float | None = None
+    """Of a clock in working days, how many of them."""
 
 
 class Part(NamedTuple):

@@ -120,7 +120,7 @@ def _about(data: Mapping[str, Any], naming: Naming) -> str:
 
 def _facts(data: Mapping[str, Any], naming: Naming) -> Iterator[Fact]:
     for name, value in data.items():
-        if name in ELSEWHERE or value in (None, "", [], {}):
+        if name in ELSEWHERE or value in (None, "", [], {}) or (name == "provisional" and not value):
             continue
         if name in TIMES and isinstance(value, str):
             yield Fact(name, "time", datetime.fromisoformat(value))

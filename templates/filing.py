@@ -11,6 +11,7 @@ from typing import Any
 from rules.complaint import Complaint, fold
 from rules.contract import Contract, Language
 from rules.explanation import Explanation
+from rules.grammar import WorkingDays
 from rules.ledger import Entry
 from rules.sight import Sight
 from rules.stage import path_of
@@ -24,6 +25,9 @@ from templates.timeline import Scale, drawn
 from templates.words import zone_of
 
 Row = Mapping[str, Any]
+
+WORKING_DAY = 86_400
+"""Seconds that a working day counts for in the ledger of a clock (`storage.tables.clocks`)."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,10 @@ def _clock(row: Row, naming: Naming, scale: Scale, waited: Sequence[Spell], now:
         found_by=row["found_by"] or "",
         replans=row["replans"],
         paused_at=row["paused_at"] if row["status"] == "running" else None,
-        took=tuple(Took(party, timedelta(seconds=n)) for party, n in (row["waited"] or {}).items()),
+        took=tuple(
+            Took(party, timedelta(seconds=n), n / WORKING_DAY if promise and type(promise.due) is WorkingDays else None)
+            for party, n in (row["waited"] or {}).items()
+        ),
         tasks=tuple(tasks.values()),
         all_of=bool(promise and promise.met_by.all_of),
         parts=tuple(

@@ -33,7 +33,7 @@ class CasePage:
     async def show(self, token: str) -> HTMLResponse:
         """The file as its reader may see it now; closed to the person complained about (rule 37)."""
         (complaint, id_), expires_at = self._ground.opened_until("case", token)
-        now = datetime.now(UTC)
+        now = datetime.now(UTC).replace(microsecond=0)
         async with self._ground.reading() as db:
             found = await record(db, complaint)
             if found is None or found.case["against"] == id_:

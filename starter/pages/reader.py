@@ -53,5 +53,5 @@ async def reader_of(ground: Ground, db: AsyncConnection, contract: Contract, id_
         zone=person.zone,
         roles=roles,
         offices=", ".join(dict.fromkeys(titles)),
-        expires_at=expires_at,
+        expires_at=expires_at.replace(second=0),
     )
