@@ -22,6 +22,7 @@ from starter import (
     cli_reading,
     cli_revive,
     cli_supervise,
+    cli_token,
 )
 from starter.errors import OmbudError
 
@@ -40,6 +41,7 @@ for group in (
     cli_directory,
     cli_admin,
     cli_revive,
+    cli_token,
     cli_demo,
 ):
     group.mount(app)
