@@ -17,13 +17,13 @@ class Access:
     """One access to a complaint's content, one attempt that was refused, or one change to a token."""
 
     at: datetime
-    via: Literal["http", "cli"]
+    via: Literal["http", "page", "cli"]
     action: str
     allowed: bool
     token: str | None = None
     """Its id; nothing where none was known."""
     person: str | None = None
-    """Whose token it is; on the command line the user of the machine."""
+    """Whose token it is, or whose link; on the command line the user of the machine."""
     address: str | None = None
     contract: str | None = None
     complaint: str | None = None

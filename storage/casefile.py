@@ -52,5 +52,10 @@ async def record(connection: AsyncConnection, complaint: str) -> Record | None:
         clocks=tuple(dict(row) for row in (await connection.execute(armed)).mappings()),
         notices=tuple(dict(row) for row in (await connection.execute(told)).mappings()),
         entries=tuple(await ledger.read(connection, ledger.stream_of(complaint))),
-        people={row.id: row.name for row in await connection.execute(select(people.c.id, people.c.name))},
+        people=await names(connection),
     )
+
+
+async def names(connection: AsyncConnection) -> dict[str, str]:
+    """What everybody in the directory is called, by id."""
+    return {row.id: row.name for row in await connection.execute(select(people.c.id, people.c.name))}

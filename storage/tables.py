@@ -243,6 +243,7 @@ clocks = Table(
     _objects("reached", "rungs reached: at, recorded_at, and why nobody was told where nobody was"),
     PrimaryKeyConstraint("complaint", "obligation", "n"),
     Index("clocks_running_idx", "due_at", postgresql_where=text("status = 'running'")),
+    Index("clocks_open_idx", "complaint", "due_at", postgresql_where=text("done_at IS NULL AND ended_at IS NULL")),
     Index("clocks_missed_idx", "missed_at", postgresql_where=text("missed_at IS NOT NULL")),
     comment="one row an obligation armed for a complaint",
 )
@@ -402,8 +403,8 @@ access_log = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     _needed("at", Time),
     Column("token", Text, comment="its id; NULL where none was known"),
-    Column("person", Text, comment="whose token it is; of via cli the user of the machine"),
-    _needed("via", comment="http or cli"),
+    Column("person", Text, comment="whose token or link it is; of via cli the user of the machine"),
+    _needed("via", comment="http, page or cli"),
     Column("address", Text, comment="where the request came from"),
     _needed("action"),
     Column("contract", Text),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from rules.access import hidden
 from rules.complaint import Complaint, fold
 from rules.contract import Contract, Language
 from rules.explanation import Explanation
@@ -51,7 +52,7 @@ def file_of(
     row, zone = found.case, zone_of(contract.calendar.zone, UTC)
     case = fold(list(found.entries))
     naming = Naming(contract, language, found.people)
-    internal = set() if sight.internal else {entry.seq for entry in found.entries if entry.internal}
+    internal = set() if sight.internal else hidden(found.entries)
     shown = [entry for entry in found.entries if entry.seq not in internal]
     passed = {key: e.data["to"] for e in found.entries if e.data.get("to") for key in e.data.get("notices", ())}
     until = row["closed_at"] or now

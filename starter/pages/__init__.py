@@ -10,6 +10,7 @@ from settings import Settings
 from starter.client import Ombud
 from starter.pages.acknowledge import AcknowledgePage
 from starter.pages.case import CasePage
+from starter.pages.desk import DeskPage
 from starter.pages.ground import Ground, PageError
 
 __all__ = ["PageError", "Pages"]
@@ -20,7 +21,7 @@ class Pages:
 
     def __init__(self, engine: AsyncEngine, ombud: Ombud, settings: Settings) -> None:
         self._ground = Ground(engine, settings, ombud.temporal.namespace)
-        self._pages = (AcknowledgePage(self._ground, ombud), CasePage(self._ground))
+        self._pages = (AcknowledgePage(self._ground, ombud), CasePage(self._ground), DeskPage(self._ground))
 
     @property
     def routes(self) -> APIRouter:
