@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from rules.contract import Language
 from templates.letter import Letter, Line
-from templates.words import brief, moment, one_line, short, span
+from templates.words import brief, moment, one_line, short, span, wrapped
 
 FOLDER = Path(__file__).parent
 SUBJECT_LIMIT = 60
@@ -68,6 +68,7 @@ def _environment(folder: Path, *, escape: bool) -> ImmutableSandboxedEnvironment
         lstrip_blocks=True,
     )
     made.filters["short"] = short
+    made.filters["wrapped"] = wrapped
     return made
 
 

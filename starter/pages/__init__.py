@@ -12,6 +12,7 @@ from starter.pages.acknowledge import AcknowledgePage
 from starter.pages.case import CasePage
 from starter.pages.desk import DeskPage
 from starter.pages.ground import Ground, PageError
+from starter.pages.standard import StandardPage
 
 __all__ = ["PageError", "Pages"]
 
@@ -21,7 +22,12 @@ class Pages:
 
     def __init__(self, engine: AsyncEngine, ombud: Ombud, settings: Settings) -> None:
         self._ground = Ground(engine, settings, ombud.temporal.namespace)
-        self._pages = (AcknowledgePage(self._ground, ombud), CasePage(self._ground), DeskPage(self._ground))
+        self._pages = (
+            AcknowledgePage(self._ground, ombud),
+            CasePage(self._ground),
+            DeskPage(self._ground),
+            StandardPage(self._ground),
+        )
 
     @property
     def routes(self) -> APIRouter:

@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.contract import Contract, Language
 from rules.directory import EVERY
-from rules.sight import sight
 from starter.pages.ground import Ground, PageError
 from starter.pages.reader import Reader, readable
 from storage import desk
@@ -95,16 +94,13 @@ class DeskPage:
         after = _cursor(request.query_params.get("after", "")) if only else None
         now = datetime.now(UTC).replace(microsecond=0)
         async with self._ground.reading() as db:
-            reader, contracts = await readable(self._ground, db, subject, id_, expires_at)
-            own = {name: contract for name, contract in contracts.items() if sight(reader.held[name]).internal}
-            if not own:
-                raise PageError("not_yours", 403)
+            reader, own = await readable(self._ground, db, subject, id_, expires_at, "handler.")
             wanted = Wanted(tuple(own), id_, **{column: chosen[name] or None for name, column in FILTERS.items()})
             counts = await desk.counts(db, wanted)
             found = {
                 name: await desk.listed(db, wanted, name, (LINES if only else AT_FIRST) + 1, after)
                 for name in ((only,) if only else desk.LISTS)
-                if only or counts[name] or name != "standing still"
+                if only or counts[name]
             }
             people = await names(db)
             lists = {

@@ -33,14 +33,17 @@ class Reader:
 
 
 async def reader_of(
-    ground: Ground, db: AsyncConnection, of: Mapping[str, Contract], id_: str, expires_at: datetime
+    ground: Ground, db: AsyncConnection, of: Mapping[str, Contract], id_: str, expires_at: datetime, party: str = ""
 ) -> Reader:
-    """Who may read something of these contracts: an office of one must be theirs now. Raises PageError."""
+    """Who may read something of these contracts: an office of one, of this party if any is named, must be theirs now.
+    Raises PageError."""
     person = await ground.person(db, id_)
     directory = await stored(db)
     now = datetime.now(UTC)
     held = {
-        name: offices(directory, name, contract.roles, id_, now) if directory else () for name, contract in of.items()
+        name: offices(directory, name, (r for r in contract.roles if r.startswith(party)), id_, now)
+        for name, contract in of.items()
+        if directory
     }
     if not any(held.values()):
         raise PageError("not_yours", 403)
@@ -59,11 +62,11 @@ async def reader_of(
 
 
 async def readable(
-    ground: Ground, db: AsyncConnection, subject: str, id_: str, expires_at: datetime
+    ground: Ground, db: AsyncConnection, subject: str, id_: str, expires_at: datetime, party: str = ""
 ) -> tuple[Reader, dict[str, Contract]]:
-    """A reader of one contract, or with `*` of all, and those as they are in force in which they hold an office.
+    """A reader of one contract, or with `*` of all, and those in which they hold an office, as they are in force.
     Raises PageError."""
     in_force = await contracts.latest(db, datetime.now(UTC))
     wanted = in_force if subject == EVERY else {name: one for name, one in in_force.items() if name == subject}
-    reader = await reader_of(ground, db, wanted, id_, expires_at)
+    reader = await reader_of(ground, db, wanted, id_, expires_at, party)
     return reader, {name: contract for name, contract in wanted.items() if reader.held[name]}
