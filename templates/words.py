@@ -96,7 +96,9 @@ def wrapped(text: str, width: float, size: float) -> list[str]:
     return [*lines, line.rstrip()] if line.strip() else lines
 
 
-_PARTS = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]+\s*|\s+")
+_PARTS = re.compile(
+    r"[（《「『“‘]?[\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]+\s*|\s+"
+)
 _CLOSING = re.compile(r"[，。；：、！？）》」』”’,.;:!?)]")
 
 
