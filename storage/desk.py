@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
-from sqlalchemy import Select, column, func, select, table, tuple_
+from sqlalchemy import Select, any_, column, func, literal, select, table, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 List = Literal["overdue", "today", "24 hours", "standing still", "unacknowledged", "undeliverable"]
@@ -93,7 +93,8 @@ async def responsible(connection: AsyncConnection, wanted: Wanted) -> Sequence[s
 
 
 def _within(query: Select[Any], wanted: Wanted) -> Select[Any]:
-    query = query.where(_DESK.c.contract.in_(wanted.contracts), _DESK.c.against.is_distinct_from(wanted.person))
+    barred = func.string_to_array(func.coalesce(_DESK.c.against, ""), " ")
+    query = query.where(_DESK.c.contract.in_(wanted.contracts), ~(literal(wanted.person) == any_(barred)))
     for name in ("category", "level", "responsible"):
         if (value := getattr(wanted, name)) is not None:
             query = query.where(_DESK.c[name] == value)

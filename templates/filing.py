@@ -41,6 +41,8 @@ class OnRecord:
     """With the columns of the message that carries each, as `message_…`."""
     entries: Sequence[Entry]
     people: Mapping[str, str]
+    related: Sequence[tuple[str, str, bool]] = ()
+    """Other complaints, the relation, and whether it is said of this one."""
     texts: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     texts_are: TextsState = "hidden"
 
@@ -81,6 +83,8 @@ def file_of(
         closed_reason=row["closed_reason"] or "",
         outcome=row["outcome"] or "",
         history=row["history"],
+        merged_into=row["merged_into"] or "",
+        related=tuple((other.partition("/")[2], relation, ours) for other, relation, ours in found.related),
         has_it=naming.who(row["route"], row["owner"]),
         zone=zone,
         now=now,

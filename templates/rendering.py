@@ -115,5 +115,15 @@ def _built_in(letter: Letter, problem: str) -> Rendered:
 
 def _plainly(line: Line) -> str:
     due = f"due {line.due_at.astimezone(line.zone).isoformat()}" if line.due_at else ""
-    facts = (line.purpose, line.percent, line.act, line.clause, line.title, line.complaint, due, line.case_url)
+    facts = (
+        line.purpose,
+        line.percent,
+        line.act,
+        line.clause,
+        line.title,
+        line.complaint,
+        due,
+        line.file_url,
+        line.case_url,
+    )
     return " · ".join(one_line(fact) for fact in facts if fact)

@@ -34,7 +34,7 @@ class CasePage:
         router.add_api_route("/c/{token}", self.show, methods=["GET", "HEAD"])
 
     async def show(self, token: str, request: Request) -> HTMLResponse:
-        """The file as its reader may see it now; closed to the person complained about (rule 37)."""
+        """The file as its reader may see it now; closed to whom it is against (rule 37)."""
         (complaint, id_), expires_at = self._ground.opened_until("case", token)
         asked = Asked(complaint, id_, request.client.host if request.client else None)
         try:
@@ -51,7 +51,7 @@ class CasePage:
         now = datetime.now(UTC).replace(microsecond=0)
         async with self._ground.reading() as db:
             found = await record(db, asked.complaint)
-            if found is None or found.case["against"] == asked.person:
+            if found is None or asked.person in (found.case["against"] or "").split():
                 raise PageError("not_yours", 403)
             contract = await self._ground.contract(db, found.case["version"])
             if contract is None:

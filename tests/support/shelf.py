@@ -93,6 +93,12 @@ class Shelf:
         async with transaction(self.engine) as db:
             await record_message(db, self.vault, message, entries)
 
+    async def publish(self, contract: Contract) -> None:
+        """One more contract in force."""
+        async with transaction(self.engine) as db:
+            since = datetime(2000, 1, 1, tzinfo=UTC)
+            await contracts.publish(db, contract, since, "test", datetime.now(UTC))
+
     async def people(self, whole: Directory) -> None:
         """Another directory."""
         async with transaction(self.engine) as db:
