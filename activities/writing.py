@@ -17,7 +17,7 @@ from storage.content import ErasedError, Vault
 from storage.directory import Person
 from storage.ledger import stream_of
 from templates.letter import UTC, Letter, Line
-from templates.lines import gravest_first, line_of
+from templates.lines import Urls, gravest_first, line_of
 from templates.links import Addressed, Links, web_ui
 from templates.rendering import Renderer
 from templates.words import one_line, zone_of
@@ -34,6 +34,7 @@ class Writer:
         self._ui_url = settings.temporal_ui_url
         self._namespace = namespace
         self._links = Links(settings.signing_key.get_secret_value(), settings.base_url)
+        self._files = Links(settings.signing_key.get_secret_value(), settings.base_url, "case")
         self._vault = vault
         self._renderer = renderer or Renderer()
         self._contracts: dict[str, Contract] = {}
@@ -69,7 +70,7 @@ class Writer:
         content = ""
         if contract and contract.privacy.content_in_mail:
             content = await self._excerpt(db, told["notice_complaint"])
-        return line_of(told, contract, who.language, case_url=self._case_url(told["notice_complaint"]), content=content)
+        return line_of(told, contract, who.language, urls=self._urls(told["notice_complaint"], who.id), content=content)
 
     async def contract(self, db: AsyncConnection, version: str | None) -> Contract | None:
         """The contract version a complaint is pinned to; nothing when it cannot be read any more."""
@@ -91,5 +92,6 @@ class Writer:
         said = one_line(texts.get(1, {}).get("content", ""))
         return said if len(said) <= EXCERPT else said[: EXCERPT - 1] + "…"
 
-    def _case_url(self, complaint: str) -> str:
-        return web_ui(self._ui_url, self._namespace, complaint_id(*complaint.split("/", 1)))
+    def _urls(self, complaint: str, person: str) -> Urls:
+        ui = web_ui(self._ui_url, self._namespace, complaint_id(*complaint.split("/", 1)))
+        return Urls(ui, self._files.url(Addressed(complaint, person)))

@@ -28,7 +28,9 @@ class Filing:
     ) -> CaseFile:
         """The file as somebody with this sight may read it. Raises what folding an unknown ledger raises."""
         texts, texts_are = await self._words(db, found.case["id"], sight)
-        told = OnRecord(found.case, found.clocks, found.notices, found.entries, found.people, texts, texts_are)
+        told = OnRecord(
+            found.case, found.clocks, found.notices, found.entries, found.people, found.related, texts, texts_are
+        )
         return file_of(told, contract, language, sight, now, self._domain)
 
     async def _words(

@@ -19,9 +19,11 @@ from starter import (
     cli_demo,
     cli_directory,
     cli_import,
+    cli_link,
     cli_reading,
     cli_revive,
     cli_supervise,
+    cli_token,
 )
 from starter.errors import OmbudError
 
@@ -35,11 +37,13 @@ for group in (
     cli_complaints,
     cli_reading,
     cli_supervise,
+    cli_link,
     cli_import,
     cli_contract,
     cli_directory,
     cli_admin,
     cli_revive,
+    cli_token,
     cli_demo,
 ):
     group.mount(app)

@@ -91,6 +91,19 @@ def show(
 
 
 @contract_app.command()
+def standard(
+    file: File,
+    out: Annotated[Path, typer.Option(help="Where to write it, as HTML; a browser prints it on A4.")],
+    language: Annotated[str | None, typer.Option(help="en or zh-CN; the contract's own when left out.")] = None,
+) -> None:
+    """Write the service standard of a contract: what is promised, by when, by whom, and the flow chart."""
+    from starter import filed
+
+    contract = sound(file)
+    written(out, filed.standard(contract, contract_language(language, contract)))
+
+
+@contract_app.command()
 def schema() -> None:
     """Print the JSON Schema of contract files, for editors."""
     from rules.contract_file import schema as of_the_file
@@ -124,6 +137,17 @@ async def _publish(contract: Contract, effective: datetime, by: str) -> None:
             raise Refused(str(conflict)) from None
     since = version.effective_from.astimezone(ZoneInfo(contract.calendar.zone))
     print(f"{contract.contract}: version {version.version[:12]} is in force from {since.isoformat()}")
+
+
+def written(out: Path, text: str) -> None:
+    """Write a file and say so. Raises Invalid where it cannot be written."""
+    from starter.errors import Invalid
+
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Invalid(f"{out} cannot be written: {error.strerror}.") from None
+    print(f"written: {out}")
 
 
 def contract_language(asked: str | None, contract: Contract) -> Language:

@@ -58,6 +58,8 @@ class NoticeState(_Row):
     """One notice: whom it is for, and how far it came."""
 
     key: str
+    seq: int
+    """The ledger entry it tells of."""
     clock: str | None
     rung: str | None
     command: str | None

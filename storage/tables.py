@@ -8,7 +8,8 @@ Three kinds stand side by side:
   `storage.projector` and by nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING`
   are the exception: they say how a delivery is going, stand in no ledger and are not compared.
 - **Working tables**: `people`, `holders` and `directory_version` (the directory, live), `rejects` (starts that cannot
-  become a complaint), `used_links` (what acted once and acts no more).
+  become a complaint), `used_links` (what acted once and acts no more), `tokens` (who may come in); `access_log`, which
+  takes no change either.
 
 A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>` and
 `message/<message id>`; content lies under the stream and sequence of the entry that refers to it.
@@ -19,11 +20,13 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Computed,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -191,6 +194,7 @@ complaints = Table(
     _needed("history", Boolean, comment="an old case brought in for the record: nobody was told"),
     _objects("flags", "what is odd about it, by the sequence of the entry that says so"),
     Index(None, "contract", "received_at"),
+    Index(None, "received_at", "id"),
     Index("complaints_open_idx", "contract", "stage", postgresql_where=text("closed_at IS NULL")),
     comment="one row a complaint, as it stands now",
 )
@@ -250,6 +254,7 @@ clocks = Table(
     _objects("reached", "rungs reached: at, recorded_at, and why nobody was told where nobody was"),
     PrimaryKeyConstraint("complaint", "obligation", "n"),
     Index("clocks_running_idx", "due_at", postgresql_where=text("status = 'running'")),
+    Index("clocks_open_idx", "complaint", "due_at", postgresql_where=text("done_at IS NULL AND ended_at IS NULL")),
     Index("clocks_missed_idx", "missed_at", postgresql_where=text("missed_at IS NOT NULL")),
     comment="one row an obligation armed for a complaint",
 )
@@ -421,4 +426,45 @@ holders = Table(
     _needed("position", Integer, comment="the first who may be told is told"),
     PrimaryKeyConstraint("contract", "role", "person"),
     comment="the directory: who stands behind a role now",
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True, comment="part of the token, and no secret"),
+    _needed("name", comment="what it is for, in the words of whoever made it"),
+    _needed("sha256", comment="of its secret, which is stored nowhere"),
+    Column("previous_sha256", Text, comment="of the secret before the last rotation"),
+    Column("previous_until", Time, comment="until when that one is still good"),
+    _needed("scopes", JSONB, comment="open, act, read, supervise, admin"),
+    _needed("roles", JSONB, comment="whose acts it reports; all of one party"),
+    _list("reports_for", "other parties whose words it may pass on"),
+    Column("contracts", JSONB(none_as_null=True), comment="NULL for all"),
+    Column("complaints", JSONB(none_as_null=True), comment="contract/reference each; NULL for all"),
+    Column("person", Text, comment="whose it is; NULL for a system"),
+    _needed("created_at", Time),
+    _needed("created_by"),
+    _needed("expires_at", Time),
+    Column("revoked_at", Time),
+    comment="who may come in over HTTP, and what for",
+)
+
+access_log = Table(
+    "access_log",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _needed("at", Time),
+    Column("token", Text, comment="its id; NULL where none was known"),
+    Column("person", Text, comment="whose token or link it is; of via cli the user of the machine"),
+    _needed("via", comment="http, page or cli"),
+    Column("address", Text, comment="where the request came from"),
+    _needed("action"),
+    Column("contract", Text),
+    Column("complaint", Text, comment="contract/reference"),
+    _needed("allowed", Boolean),
+    Column("reason", Text, comment="why it was refused, or what exactly was done"),
+    Index(None, "complaint", postgresql_where=text("complaint IS NOT NULL")),
+    Index(None, "token", "at"),
+    Index("access_log_refused_idx", "at", postgresql_where=text("NOT allowed")),
+    comment="every access to content and every attempt that was refused; append-only",
 )

@@ -42,6 +42,8 @@ class Took(NamedTuple):
 
     party: str
     time: timedelta
+    days: float | None = None
+    """Of a clock in working days, how many of them."""
 
 
 class Part(NamedTuple):
@@ -194,6 +196,10 @@ class CaseFile:
     closed_reason: str
     outcome: str
     history: bool
+    merged_into: str
+    """Reference of the case that goes on in its place."""
+    related: tuple[tuple[str, str, bool], ...]
+    """References of cases that belong to it, the relation, and whether this case has it to the other."""
     has_it: Who
     zone: ZoneInfo
     now: datetime

@@ -23,7 +23,19 @@ ELSEWHERE = {
 }
 """Told by the clock, by the notices, or by the head of the entry."""
 
-TIMES = {"due_at", "was_due_at", "started_at", "due", "happened_at", "until", "raised_at", "occurred_at_given"}
+TIMES = {
+    "due_at",
+    "was_due_at",
+    "started_at",
+    "due",
+    "happened_at",
+    "until",
+    "raised_at",
+    "occurred_at_given",
+    "received_at",
+    "receipt",
+    "unanswered",
+}
 LENGTHS = {"lag_seconds", "late_seconds"}
 ROLES = {"of", "to", "role", "route"}
 
@@ -120,29 +132,35 @@ def _about(data: Mapping[str, Any], naming: Naming) -> str:
 
 def _facts(data: Mapping[str, Any], naming: Naming) -> Iterator[Fact]:
     for name, value in data.items():
-        if name in ELSEWHERE or value in (None, "", [], {}):
+        if name in ELSEWHERE or value in (None, "", [], {}) or (name == "provisional" and not value):
             continue
-        if name in TIMES and isinstance(value, str):
-            yield Fact(name, "time", datetime.fromisoformat(value))
-        elif name in LENGTHS and isinstance(value, int):
-            if value:
-                yield Fact(name, "length", timedelta(seconds=value))
-        elif isinstance(value, bool):
-            yield Fact(name, "word", "yes" if value else "no")
-        elif isinstance(value, str):
-            yield _text(name, value, naming)
-        elif isinstance(value, int):
-            yield Fact(name, "text", str(value))
-        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
-            yield Fact(name, "text", ", ".join(value))
-        elif name == "measures" and isinstance(value, list):
+        if name == "measures" and isinstance(value, list):
             yield from (Fact("measure", "word", _measure(one)) for one in value)
-        elif isinstance(value, dict) and "role" in value:
-            yield Fact(
-                name, "text", " · ".join(part for part in naming.who(value["role"], value.get("person"))[1:] if part)
-            )
+        elif name in LENGTHS and not value:
+            continue
         else:
-            yield Fact(name, "text", to_json(value).decode())
+            yield _fact(name, value, naming)
+
+
+def _fact(name: str, value: Any, naming: Naming) -> Fact:  # noqa: PLR0911  one for each shape
+    match value:
+        case bool():
+            return Fact(name, "word", "yes" if value else "no")
+        case int() if name in LENGTHS:
+            return Fact(name, "length", timedelta(seconds=value))
+        case str() if name in TIMES:
+            return Fact(name, "time", datetime.fromisoformat(value))
+        case str():
+            return _text(name, value, naming)
+        case [*ids] if name == "against":
+            return Fact(name, "text", ", ".join(naming.person(id_) for id_ in ids))
+        case [*acts] if name == "done":
+            return Fact(name, "text", ", ".join(act for one in acts for act in one["names"]))
+        case [*words] if all(isinstance(word, str) for word in words):
+            return Fact(name, "text", ", ".join(words))
+        case {"role": str(role)}:
+            return Fact(name, "text", " · ".join(part for part in naming.who(role, value.get("person"))[1:] if part))
+    return Fact(name, "text", to_json(value).decode())
 
 
 def _text(name: str, value: str, naming: Naming) -> Fact:

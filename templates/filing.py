@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from rules.access import hidden
 from rules.complaint import Complaint, fold
 from rules.contract import Contract, Language
 from rules.explanation import Explanation
+from rules.grammar import WorkingDays
 from rules.ledger import Entry
 from rules.sight import Sight
 from rules.stage import path_of
@@ -25,6 +27,9 @@ from templates.words import zone_of
 
 Row = Mapping[str, Any]
 
+WORKING_DAY = 86_400
+"""Seconds that a working day counts for in the ledger of a clock (`storage.tables.clocks`)."""
+
 
 @dataclass(frozen=True)
 class OnRecord:
@@ -36,6 +41,8 @@ class OnRecord:
     """With the columns of the message that carries each, as `message_…`."""
     entries: Sequence[Entry]
     people: Mapping[str, str]
+    related: Sequence[tuple[str, str, bool]] = ()
+    """Other complaints, the relation, and whether it is said of this one."""
     texts: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     texts_are: TextsState = "hidden"
 
@@ -47,7 +54,7 @@ def file_of(
     row, zone = found.case, zone_of(contract.calendar.zone, UTC)
     case = fold(list(found.entries))
     naming = Naming(contract, language, found.people)
-    internal = set() if sight.internal else {entry.seq for entry in found.entries if entry.internal}
+    internal = set() if sight.internal else hidden(found.entries)
     shown = [entry for entry in found.entries if entry.seq not in internal]
     passed = {key: e.data["to"] for e in found.entries if e.data.get("to") for key in e.data.get("notices", ())}
     until = row["closed_at"] or now
@@ -76,6 +83,8 @@ def file_of(
         closed_reason=row["closed_reason"] or "",
         outcome=row["outcome"] or "",
         history=row["history"],
+        merged_into=row["merged_into"] or "",
+        related=tuple((other.partition("/")[2], relation, ours) for other, relation, ours in found.related),
         has_it=naming.who(row["route"], row["owner"]),
         zone=zone,
         now=now,
@@ -142,7 +151,10 @@ def _clock(row: Row, naming: Naming, scale: Scale, waited: Sequence[Spell], now:
         found_by=row["found_by"] or "",
         replans=row["replans"],
         paused_at=row["paused_at"] if row["status"] == "running" else None,
-        took=tuple(Took(party, timedelta(seconds=n)) for party, n in (row["waited"] or {}).items()),
+        took=tuple(
+            Took(party, timedelta(seconds=n), n / WORKING_DAY if promise and type(promise.due) is WorkingDays else None)
+            for party, n in (row["waited"] or {}).items()
+        ),
         tasks=tuple(tasks.values()),
         all_of=bool(promise and promise.met_by.all_of),
         parts=tuple(

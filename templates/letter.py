@@ -75,6 +75,9 @@ class Line:
     zone: ZoneInfo = UTC
     """The contract's zone."""
     case_url: str = ""
+    """Where Temporal's Web UI shows it."""
+    file_url: str = ""
+    """Where the recipient reads the file of the case."""
     content: str = ""
     """Words of the customer, only where the contract lets them into mails (rule 112)."""
     answer: Answer | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from rules.contract import Contract, Language, Obligation
 from rules.ledger import Entry
@@ -14,15 +14,27 @@ BEFORE_REGISTRATION = "before it was registered"
 """What the entry of a rung says when the rung lay before the case was registered (invariant 11)."""
 
 
+class Urls(NamedTuple):
+    """Where the recipient of a notice reads about its case; empty where no address is set."""
+
+    ui: str = ""
+    """In Temporal's Web UI."""
+    file: str = ""
+    """In the file of the case."""
+
+
+NOWHERE = Urls()
+
+
 def line_of(
-    told: Mapping[str, Any], contract: Contract | None, language: Language, *, case_url: str = "", content: str = ""
+    told: Mapping[str, Any], contract: Contract | None, language: Language, *, urls: Urls = NOWHERE, content: str = ""
 ) -> Line:
     """One notice as a line. `told` is what `storage.posts` finds: `notice_`, `case_` and `clock_` columns, and `entry`.
 
     What cannot be read, since the contract or the entry is of a shape this version does not know, is left out.
     """
     try:
-        return _whole(told, contract, language, case_url, content)
+        return _whole(told, contract, language, urls, content)
     except Exception:  # noqa: BLE001  whatever is wrong with one notice, it must leave, and the others with it
         return Line(
             key=told["notice_key"],
@@ -33,7 +45,8 @@ def line_of(
             act=told["notice_command"] or told["notice_clock"] or "",
             at=told["notice_occurred_at"],
             due_at=told["clock_due_at"],
-            case_url=case_url,
+            case_url=urls.ui,
+            file_url=urls.file,
             answer=_answer(told),
         )
 
@@ -43,7 +56,7 @@ def gravest_first(line: Line) -> tuple[bool, int]:
     return (not line.urgent, GRAVITY.index(line.purpose))
 
 
-def _whole(told: Mapping[str, Any], contract: Contract | None, language: Language, case_url: str, content: str) -> Line:
+def _whole(told: Mapping[str, Any], contract: Contract | None, language: Language, urls: Urls, content: str) -> Line:
     if contract is None:
         raise LookupError("no contract, no words")
     entry = Entry.model_validate(told["entry"])
@@ -83,7 +96,8 @@ def _whole(told: Mapping[str, Any], contract: Contract | None, language: Languag
         tasks=tuple(tasks_of(promise, contract, language)) if promise else (),
         all_of=bool(promise and promise.met_by.all_of),
         zone=zone_of(contract.calendar.zone, UTC),
-        case_url=case_url,
+        case_url=urls.ui,
+        file_url=urls.file,
         content=content,
         answer=_answer(told),
     )

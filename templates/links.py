@@ -29,6 +29,10 @@ PAGES: dict[Purpose, _Page] = {
 """Where each purpose leads, and how long its links live."""
 
 
+ANYBODY = "customer"
+"""Stands in a link for a complainant whom the backend has given no id."""
+
+
 class BadLinkError(Exception):
     """The token is incomplete, was changed, or was signed for another purpose or with another key."""
 

@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from rules.contract import Language
 from templates.letter import Letter, Line
-from templates.words import brief, moment, one_line, short, span
+from templates.words import brief, moment, one_line, short, span, wrapped
 
 FOLDER = Path(__file__).parent
 SUBJECT_LIMIT = 60
@@ -68,6 +68,7 @@ def _environment(folder: Path, *, escape: bool) -> ImmutableSandboxedEnvironment
         lstrip_blocks=True,
     )
     made.filters["short"] = short
+    made.filters["wrapped"] = wrapped
     return made
 
 
@@ -114,5 +115,15 @@ def _built_in(letter: Letter, problem: str) -> Rendered:
 
 def _plainly(line: Line) -> str:
     due = f"due {line.due_at.astimezone(line.zone).isoformat()}" if line.due_at else ""
-    facts = (line.purpose, line.percent, line.act, line.clause, line.title, line.complaint, due, line.case_url)
+    facts = (
+        line.purpose,
+        line.percent,
+        line.act,
+        line.clause,
+        line.title,
+        line.complaint,
+        due,
+        line.file_url,
+        line.case_url,
+    )
     return " · ".join(one_line(fact) for fact in facts if fact)

@@ -49,7 +49,7 @@ class Scale:
         self._moments = sorted(set(moments))
         places = [0.0]
         for one, other in pairwise(self._moments):
-            places.append(places[-1] + 1 + 2 * log1p((other - one) / timedelta(minutes=30)))
+            places.append(places[-1] + 1.5 + log1p((other - one) / timedelta(minutes=5)))
         whole = places[-1] or 1.0
         self._places = [round(LEFT + WIDTH * place / whole, 2) for place in places]
 

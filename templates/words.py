@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -75,6 +76,38 @@ def short(text: str, limit: int) -> str:
     head = (limit - 1) * 2 // 3
     tail = limit - 1 - head
     return f"{text[:head]}…{text[len(text) - tail :]}"
+
+
+def wrapped(text: str, width: float, size: float) -> list[str]:
+    """Lines that fit a width, for drawings, where nothing wraps by itself. Both in the same unit, `size` of the font.
+
+    Broken at spaces, and anywhere beside Chinese characters but before a closing mark. A font that is wider than most
+    runs over a little, so callers leave room.
+    """
+    lines, line, room = [], "", width
+    for part in _PARTS.findall(text):
+        need = _wide(part.rstrip()) * size
+        if line.strip() and need > room and not _CLOSING.match(part):
+            lines.append(line.rstrip())
+            line, room = "", width
+            part = part.lstrip()  # noqa: PLW2901  a line begins with a word
+        line += part
+        room -= _wide(part) * size
+    return [*lines, line.rstrip()] if line.strip() else lines
+
+
+_PARTS = re.compile(
+    r"[（《「『“‘]?[\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]+\s*|\s+"
+)
+_CLOSING = re.compile(r"[，。；：、！？）》」』”’,.;:!?)]")
+
+
+def _wide(text: str) -> float:
+    """How wide a text is, in its font's size."""
+    return sum(
+        1.0 if unicodedata.east_asian_width(ch) in "WF" else 0.68 if ch.isupper() else 0.3 if ch in " .,:;il'" else 0.55
+        for ch in text
+    )
 
 
 def one_line(text: str) -> str:

@@ -10,8 +10,10 @@ from settings import Settings
 from starter.client import Ombud
 from starter.pages.acknowledge import AcknowledgePage
 from starter.pages.case import CasePage
+from starter.pages.desk import DeskPage
 from starter.pages.ground import Ground, PageError
 from starter.pages.principal import PrincipalPage
+from starter.pages.standard import StandardPage
 from starter.pages.status import StatusPage
 from starter.pages.survey import SurveyPage
 
@@ -29,6 +31,8 @@ class Pages:
             SurveyPage(self._ground, ombud),
             PrincipalPage(self._ground, ombud),
             StatusPage(self._ground, ombud),
+            DeskPage(self._ground),
+            StandardPage(self._ground),
         )
 
     @property

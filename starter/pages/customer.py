@@ -18,10 +18,7 @@ from rules.values import Actor
 from starter.pages.ground import Ground, PageError
 from storage import reading
 from storage.tables import complaints
-from templates.links import Purpose
-
-ANYBODY = "customer"
-"""Stands in a link for a complainant whom the backend has given no id."""
+from templates.links import ANYBODY, Purpose
 
 
 @dataclass(frozen=True, slots=True)

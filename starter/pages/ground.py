@@ -15,6 +15,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from activities.interface import complaint_id
 from rules.contract import Contract, Language
 from settings import Settings
 from storage import contracts, posts
@@ -22,7 +23,7 @@ from storage.content import Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 from storage.directory import Person
 from templates.letter import UTC
-from templates.links import Addressed, BadLinkError, ExpiredLinkError, Links, Purpose
+from templates.links import Addressed, BadLinkError, ExpiredLinkError, Links, Purpose, web_ui
 from templates.rendering import Renderer
 
 FORM_LIMIT = 64 * 1024
@@ -97,6 +98,10 @@ class Ground:
             except (LookupError, ValueError):
                 return None
         return self._contracts[version]
+
+    def web_ui(self, complaint: str) -> str:
+        """Where Temporal's Web UI shows a complaint; empty where its address is not set."""
+        return web_ui(self.settings.temporal_ui_url, self.namespace, complaint_id(*complaint.split("/", 1)))
 
     def page(self, name: str, language: Language, zone: ZoneInfo, status: int = 200, **values: Any) -> HTMLResponse:
         """A template as an answer, with a policy that lets it load nothing but its own style."""

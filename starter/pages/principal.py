@@ -6,14 +6,16 @@ nobody sees what is internal, or a case of another contract.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from starter.client import Ombud
+from starter.pages.accesses import address_of, record
 from starter.pages.ground import Ground, PageError
 from starter.pages.once import STATUS, IncompleteError, Outcome, mark_of, new_mark, tell_once
 from starter.pages.principal_acts import Act, act_of
@@ -48,22 +50,45 @@ class PrincipalPage:
         router.add_api_route("/p/{token}/case/{reference}", self.case, methods=["GET", "HEAD"])
         router.add_api_route("/p/{token}/case/{reference}", self.act_on, methods=["POST"])
 
-    async def show(self, token: str, page: int = 1) -> HTMLResponse:
+    async def show(self, token: str, request: Request, page: int = 1) -> HTMLResponse:
         """What waits, the open cases and the lists."""
-        return await self._overview(token, max(1, page))
+        address = address_of(request)
+        return await self._guarded(token, address, self._overview(token, address, max(1, page)))
 
     async def act(self, token: str, request: Request) -> HTMLResponse:
         """Answer or contest a request, or answer a late report."""
         form, _ = await form_with_file(request, "file")
-        return await self._act(token, form, form.get("reference", [""])[0], None, "overview")
+        address = address_of(request)
+        act = self._act(token, address, form, form.get("reference", [""])[0], None, "overview")
+        return await self._guarded(token, address, act)
 
     async def act_on(self, token: str, reference: str, request: Request) -> HTMLResponse:
         """Waive a promise of one case, or demand more of it."""
         form, sent = await form_with_file(request, "file")
-        return await self._act(token, form, reference, sent, "case")
+        address = address_of(request)
+        return await self._guarded(token, address, self._act(token, address, form, reference, sent, "case"))
 
-    async def list(self, token: str, name: str) -> HTMLResponse:
+    async def list(self, token: str, name: str, request: Request) -> HTMLResponse:
         """One of the lists, all of it."""
+        return await self._guarded(token, address_of(request), self._list(token, name))
+
+    async def case(self, token: str, reference: str, request: Request) -> HTMLResponse:
+        """How one case stands, and what the principal may do about it."""
+        address = address_of(request)
+        return await self._guarded(token, address, self._case(token, address, reference))
+
+    async def _guarded(self, token: str, address: str | None, shown: Awaitable[HTMLResponse]) -> HTMLResponse:
+        """The page; whoever is turned away at the door is on record (rule 111)."""
+        try:
+            return await shown
+        except PageError as refused:
+            if refused.status == HTTPStatus.FORBIDDEN:
+                contract, person = self._ground.opened("principal", token)
+                async with self._ground.reading() as db:
+                    await record(db, "principal", contract, person, address, "without an office of the principal")
+            raise
+
+    async def _list(self, token: str, name: str) -> HTMLResponse:
         wanted = next((one for one in LISTS if one.replace(" ", "-") == name), None)
         if wanted is None:
             raise PageError("bad", 404)
@@ -72,12 +97,14 @@ class PrincipalPage:
             items = await principal.listed(db, wanted, who.contract.contract, who.reader.id)
         return self._page("principal_list.html", who, 200, token=token, wanted=wanted, items=items)
 
-    async def case(self, token: str, reference: str) -> HTMLResponse:
-        """How one case stands, and what the principal may do about it."""
-        return await self._case(token, reference)
-
     async def _overview(
-        self, token: str, page: int = 1, form: Form | None = None, problem: str = "", status: int = 200
+        self,
+        token: str,
+        address: str | None,
+        page: int = 1,
+        form: Form | None = None,
+        problem: str = "",
+        status: int = 200,
     ) -> HTMLResponse:
         async with self._ground.reading() as db:
             who = await principal_of(self._ground, db, token)
@@ -87,10 +114,10 @@ class PrincipalPage:
                 report
                 for report in await principal.late_reports(db, name, person)
                 if (pinned := await self._ground.contract(db, report.version))
-                and pinned.late_reports.confirmed_by in who.reader.roles
+                and pinned.late_reports.confirmed_by in who.roles
             ]
             cases, pages = await principal.open_cases(db, name, person, page)
-            words = await who.words(self._ground, db, [request.complaint for request in asked])
+            words = await who.words(self._ground, db, [request.complaint for request in asked], address)
             counts = {one: len(await principal.listed(db, one, name, person)) for one in LISTS}
         return self._page(
             "principal.html",
@@ -110,11 +137,17 @@ class PrincipalPage:
         )
 
     async def _case(
-        self, token: str, reference: str, form: Form | None = None, problem: str = "", status: int = 200
+        self,
+        token: str,
+        address: str | None,
+        reference: str,
+        form: Form | None = None,
+        problem: str = "",
+        status: int = 200,
     ) -> HTMLResponse:
         async with self._ground.reading() as db:
             who = await principal_of(self._ground, db, token)
-            case = await case_of(self._ground, db, who, reference)
+            case = await case_of(self._ground, db, who, reference, address)
         file = self._ground.links("case").onward(Addressed(case.complaint, who.reader.id), who.expires_at)
         return self._page(
             "principal_case.html",
@@ -129,18 +162,24 @@ class PrincipalPage:
         )
 
     async def _act(
-        self, token: str, form: Form, reference: str, sent: Sent | None, back: Literal["overview", "case"]
+        self,
+        token: str,
+        address: str | None,
+        form: Form,
+        reference: str,
+        sent: Sent | None,
+        back: Literal["overview", "case"],
     ) -> HTMLResponse:
         async with self._ground.reading() as db:
             who = await principal_of(self._ground, db, token)
-            case = await case_of(self._ground, db, who, reference)
+            case = await case_of(self._ground, db, who, reference, address)
         try:
             mark = mark_of(form)
             act = act_of(who, case, form, sent)
         except IncompleteError as incomplete:
             if back == "case":
-                return await self._case(token, reference, form, str(incomplete), 422)
-            return await self._overview(token, 1, form, str(incomplete), 422)
+                return await self._case(token, address, reference, form, str(incomplete), 422)
+            return await self._overview(token, address, 1, form, str(incomplete), 422)
         await self._keep(case.complaint, act)
         outcome = await tell_once(self._ground, self._ombud, token, mark, case.complaint, act.command)
         return self._done(token, who, case.reference, act, outcome, back)

@@ -78,7 +78,7 @@ class CaseView:
         return tuple(clock for clock in self.clocks if clock.state == "running")
 
 
-async def case_of(ground: Ground, db: AsyncConnection, who: Principal, reference: str) -> CaseView:
+async def case_of(ground: Ground, db: AsyncConnection, who: Principal, reference: str, address: str | None) -> CaseView:
     """A case of the reader's own contract, and of no other. Raises PageError."""
     if not _REFERENCE.fullmatch(reference):
         raise PageError("bad", 404)
@@ -95,7 +95,7 @@ async def case_of(ground: Ground, db: AsyncConnection, who: Principal, reference
         case = fold(entries)
     except (LookupError, ValueError, TypeError):
         raise PageError("unreadable", 500) from None
-    words = (await who.words(ground, db, [complaint]))[complaint]
+    words = (await who.words(ground, db, [complaint], address))[complaint]
     return CaseView(
         complaint=complaint,
         reference=reference,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from rules.contract import Contract
 from rules.sight import PRINCIPAL
 from rules.values import Actor
+from starter.pages.accesses import record
 from starter.pages.ground import Ground, PageError
-from starter.pages.reader import Reader, reader_of
-from storage import contracts, directory
+from starter.pages.reader import Reader, readable
+from storage import directory
 from storage.content import ErasedError, MasterKeyError
 from storage.ledger import stream_of
 from templates.lines import title_of
@@ -51,10 +52,14 @@ class Principal:
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.contract.calendar.zone)
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The offices of the principal they hold now, or fill for an absent holder."""
+        return self.reader.held[self.contract.contract]
+
     def acting(self, role: str | None = None) -> Actor:
         """As whom they speak: in this office if they hold it, else in their first."""
-        own = self.reader.roles
-        return Actor(role=role if role in own and role else own[0], person=self.reader.id)
+        return Actor(role=role if role in self.roles and role else self.roles[0], person=self.reader.id)
 
     def title(self, role: str) -> str:
         """A role in the contract's words."""
@@ -92,12 +97,13 @@ class Principal:
             return Fact(name, text=self.name(person))
         return Fact(name, text=self.title(value) if name == "of" else str(value))
 
-    async def words(self, ground: Ground, db: AsyncConnection, complaints: Iterable[str]) -> Said:
-        """The words of these complaints; what was erased or cannot be opened is left out."""
+    async def words(self, ground: Ground, db: AsyncConnection, complaints: Iterable[str], address: str | None) -> Said:
+        """The words of these complaints, each access on record (rule 111); what was erased is left out."""
         found: dict[str, Mapping[int, Mapping[str, str]]] = {}
         for complaint in dict.fromkeys(complaints):
             try:
                 found[complaint] = await ground.vault.read(db, stream_of(complaint))
+                await record(db, "principal", complaint, self.reader.id, address)
             except (ErasedError, MasterKeyError):
                 found[complaint] = {}
         return found
@@ -106,27 +112,9 @@ class Principal:
 async def principal_of(ground: Ground, db: AsyncConnection, token: str) -> Principal:
     """Whom a token lets in. Raises PageError for anybody without an office of the principal in its contract now."""
     (name, person), expires_at = ground.opened_until("principal", token)
-    version = await contracts.in_force(db, name, datetime.now(UTC))
-    contract = await ground.contract(db, version.version if version else None)
-    if contract is None:
-        raise PageError("bad", 404)
-    reader = await reader_of(ground, db, contract, person, expires_at)
-    roles = tuple(role for role in reader.roles if role.partition(".")[0] == PRINCIPAL)
-    if not roles:
+    reader, found = await readable(ground, db, name, person, expires_at, f"{PRINCIPAL}.")
+    if name not in found:
         raise PageError("not_yours", 403)
-    titles = dict.fromkeys(title_of(contract, role, reader.language) for role in roles)
     known = await directory.stored(db)
-    return Principal(
-        reader=Reader(
-            id=reader.id,
-            name=reader.name,
-            language=reader.language,
-            zone=reader.zone,
-            roles=roles,
-            offices=", ".join(titles),
-            expires_at=expires_at,
-        ),
-        contract=contract,
-        expires_at=expires_at,
-        people={id_: member.name for id_, member in known.people.items()} if known else {},
-    )
+    people = {id_: member.name for id_, member in known.people.items()} if known else {}
+    return Principal(reader, found[name], expires_at, people)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.commands import Accept, Command, CustomerWrites, Reject, Withdraw
 from starter.client import Ombud
+from starter.pages.accesses import address_of, record
 from starter.pages.customer import Customer, customer_of
 from starter.pages.ground import TEXT_LIMIT, Ground, form_of
 from starter.pages.once import STATUS, IncompleteError, mark_of, new_mark, tell_once
@@ -41,9 +42,9 @@ class StatusPage:
         router.add_api_route("/s/{token}", self.show, methods=["GET", "HEAD"])
         router.add_api_route("/s/{token}", self.act, methods=["POST"])
 
-    async def show(self, token: str) -> HTMLResponse:
+    async def show(self, token: str, request: Request) -> HTMLResponse:
         """Where the case stands."""
-        return await self._page(token)
+        return await self._page(token, address_of(request))
 
     async def act(self, token: str, request: Request) -> HTMLResponse:
         """Add a message, accept or reject the result, or withdraw."""
@@ -53,7 +54,7 @@ class StatusPage:
         try:
             mark, command = mark_of(form), _command(customer, form)
         except IncompleteError as incomplete:
-            return await self._page(token, form, str(incomplete), 422)
+            return await self._page(token, address_of(request), form, str(incomplete), 422)
         outcome = await tell_once(self._ground, self._ombud, token, mark, customer.complaint, command)
         return self._ground.page(
             "status_done.html",
@@ -65,12 +66,14 @@ class StatusPage:
             done=form["do"][0],
         )
 
-    async def _page(self, token: str, form: Form | None = None, problem: str = "", status: int = 200) -> HTMLResponse:
+    async def _page(
+        self, token: str, address: str | None, form: Form | None = None, problem: str = "", status: int = 200
+    ) -> HTMLResponse:
         now = datetime.now(UTC)
         async with self._ground.reading() as db:
             customer = await customer_of(self._ground, db, "status", token)
             standing = standing_of(customer.case, customer.law, customer.entries, now)
-            told = await self._told(db, customer, standing)
+            told = await self._told(db, customer, standing, address)
         survey = ""
         if not survey_standing(customer, now):
             to = Addressed(customer.complaint, customer.person)
@@ -90,12 +93,13 @@ class StatusPage:
             longest=LONGEST,
         )
 
-    async def _told(self, db: AsyncConnection, customer: Customer, standing: Standing) -> str:
+    async def _told(self, db: AsyncConnection, customer: Customer, standing: Standing, address: str | None) -> str:
         """The words of the result as they were told to the customer; nothing once they were erased."""
         if standing.told is None:
             return ""
         try:
             texts = await self._ground.vault.read(db, stream_of(customer.complaint))
+            await record(db, "status", customer.complaint, customer.person, address)
         except (ErasedError, MasterKeyError):
             return ""
         return texts.get(standing.told, {}).get("text", "")

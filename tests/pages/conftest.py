@@ -1,6 +1,7 @@
 """The page server on a running Ombud: real workflows, real Postgres, and the links of real mails."""
 
 import re
+import shutil
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.async_api import Browser, async_playwright
 from temporalio.testing import WorkflowEnvironment
 
 from settings import Settings
 from starter.client import Ombud
 from starter.serve import application
 from templates.links import Addressed, Links, Purpose
+from tests.support.shelf import Shelf, opened
 from tests.support.smtp import SmtpSink
 from tests.support.system import System, running
 from tests.support.wait import eventually
@@ -90,3 +93,31 @@ async def site(temporal_env: WorkflowEnvironment, settings: Settings, smtp_sink:
         )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE) as browser:
             yield Site(browser, system, smtp_sink)
+
+
+@pytest.fixture
+async def shelf(settings: Settings) -> AsyncIterator[Shelf]:
+    """Contracts and directory as they ship, in a database of this test's own."""
+    async with opened(settings) as made:
+        yield made
+
+
+@pytest.fixture
+async def visitor(shelf: Shelf) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser without an engine, on the pages of the shelf."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=shelf.app), base_url=BASE) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """The real thing, as Debian packages it."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("there is no chromium here; on Debian: apt-get install chromium")
+    flags = ("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking")
+    more = ("disable-component-update", "disable-sync")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=[f"--{flag}" for flag in (*flags, *more)])
+        yield browser
+        await browser.close()

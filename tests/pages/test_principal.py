@@ -242,7 +242,8 @@ async def test_only_the_principal_of_this_contract_gets_in(site: Site, reference
         assert (await site.browser.post(path, data=good)).status_code == 403
         assert (await site.browser.get(f"{path}/case/{reference}")).status_code == 403
     assert (await site.browser.get(home(site, person="nobody"))).status_code == 410
-    assert (await site.browser.get(home(site, contract="none"))).status_code == 404
+    for contract in ("none", "*"):
+        assert (await site.browser.get(home(site, contract=contract))).status_code in (403, 404)
     assert (await site.browser.get(f"{home(site)}/case/{other}")).status_code == 404
     stolen = good | {"reference": other, "request": "2"}
     assert (await site.browser.post(home(site), data=stolen)).status_code == 404
@@ -250,6 +251,24 @@ async def test_only_the_principal_of_this_contract_gets_in(site: Site, reference
         assert (await site.browser.get(f"{home(site)}/case/{wrong}")).status_code == 404
     assert other not in (await site.browser.get(home(site))).text
     assert await entries(site, "request_answered") == []
+    turned_away = await site.system.rows("SELECT DISTINCT person FROM access_log WHERE NOT allowed ORDER BY person")
+    assert [row["person"] for row in turned_away] == ["ada.novak", "gao.jie", "liu.yan", "maya.brandt"]
+
+
+async def test_reading_words_is_on_record(site: Site, reference: str) -> None:
+    """Every showing of a case's words to the principal stands in the record of accesses, with who it was (rule 111)."""
+    handle = await late_case(site, reference)
+    assert (await site.browser.get(home(site))).status_code == 200
+    assert await site.system.rows("SELECT 1 FROM access_log") == []  # nothing was said yet that the page would show
+    await asked(site, handle, reference)
+    await site.browser.get(home(site))
+    (row,) = await site.system.rows("SELECT via, action, person, complaint FROM access_log")
+    assert row == {
+        "via": "page",
+        "action": "principal:read",
+        "person": PERSON,
+        "complaint": f"{CONTRACT}/{reference}",
+    }
 
 
 async def test_a_case_against_the_reader_is_closed_to_them(site: Site, reference: str) -> None:

@@ -1,0 +1,95 @@
+"""The door: proves who asks. A token is looked up with every request, so that a revoked one is refused at once."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from fastapi import Request
+
+from rules.access import Grant
+from starter.api.front import Front
+from starter.api.guard import origin
+from starter.api.problems import ApiError
+from starter.errors import OmbudError, Unreachable
+from storage import access_log, tokens
+from storage.access_log import Access
+
+LOGGER = logging.getLogger("ombud.api")
+
+REMEMBERED_FOR = timedelta(minutes=15)
+MOST_REMEMBERED = 10_000
+
+
+class Door:
+    """Lets holders of valid tokens in, and puts everybody else on record."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._seen: dict[str, tuple[tokens.Stored, datetime]] = {}
+
+    async def enter(self, request: Request, action: str) -> Grant:
+        """What the token of a request grants. Raises ApiError 401 and 429, Unreachable."""
+        address = origin(request.scope)
+        if wait := await self._front.limits.barred(address):
+            raise _wait(wait)
+        now = datetime.now(UTC)
+        try:
+            presented = _presented(request)
+            grant = tokens.prove(await self._find(presented.id, now), presented, now)
+        except tokens.UnprovedError as unproved:
+            await self._front.limits.failed(address)
+            refused = Access(now, "http", action, False, unproved.token, address=address, reason=str(unproved))
+            await self.record(refused)
+            raise _unproved(unproved) from None
+        if wait := await self._front.limits.token(grant.token):
+            raise _wait(wait)
+        return grant
+
+    async def record(self, refused: Access) -> None:
+        """Put a refusal on record; where Postgres is away, in the log, so that none goes unseen."""
+        try:
+            async with self._front.transaction() as connection:
+                await access_log.record(connection, refused)
+        except OmbudError:
+            LOGGER.warning("refused, and Postgres is away: %s", refused)
+
+    async def _find(self, id_: str, now: datetime) -> tokens.Stored | None:
+        """The token as Postgres has it. While Postgres is away, as it was a short while ago: an outage there must not
+        keep complaints and acts from Temporal (invariant 15), and nothing can be read then anyway."""
+        try:
+            async with self._front.transaction() as connection:
+                stored = await tokens.find(connection, id_)
+        except Unreachable:
+            if id_ not in self._seen or self._seen[id_][1] < now - REMEMBERED_FOR:
+                raise
+            return self._seen[id_][0]
+        if stored is None:
+            self._seen.pop(id_, None)
+            return None
+        if len(self._seen) >= MOST_REMEMBERED:
+            self._seen.clear()
+        self._seen[id_] = (stored, now)
+        return stored
+
+
+def _presented(request: Request) -> tokens.Presented:
+    sent = request.headers.getlist("authorization")
+    if not sent:
+        raise tokens.UnprovedError("no token")
+    if len(sent) > 1:
+        raise tokens.UnprovedError("several tokens")
+    scheme, _, text = sent[0].partition(" ")
+    if scheme.lower() != "bearer":
+        raise tokens.UnprovedError("not a bearer token")
+    return tokens.parse(text.strip())
+
+
+def _unproved(unproved: tokens.UnprovedError) -> ApiError:
+    detail = unproved.told or "Send a valid token as `Authorization: Bearer ombud_…`; `ombud token create` makes one."
+    return ApiError(401, "unauthenticated", detail, {"WWW-Authenticate": 'Bearer realm="ombud"'})
+
+
+def _wait(seconds: int) -> ApiError:
+    detail = f"Too many requests; send the next one in {seconds} second{'s' * (seconds != 1)}."
+    return ApiError(429, "too-many-requests", detail, {"Retry-After": str(seconds)})
