@@ -11,12 +11,13 @@ from temporalio import activity
 from activities.interface import complaint_id
 from activities.mailer import compose
 from rules.contract import Contract
+from rules.sight import PRINCIPAL
 from settings import Settings
 from storage import contracts, posts
 from storage.content import ErasedError, Vault
 from storage.directory import Person
 from storage.ledger import stream_of
-from templates.letter import UTC, Letter, Line
+from templates.letter import UTC, Letter, Line, Onward
 from templates.lines import Urls, gravest_first, line_of
 from templates.links import Addressed, Links, web_ui
 from templates.rendering import Renderer
@@ -34,6 +35,7 @@ class Writer:
         self._ui_url = settings.temporal_ui_url
         self._namespace = namespace
         self._links = Links(settings.signing_key.get_secret_value(), settings.base_url)
+        self._principals = Links(settings.signing_key.get_secret_value(), settings.base_url, "principal")
         self._files = Links(settings.signing_key.get_secret_value(), settings.base_url, "case")
         self._vault = vault
         self._renderer = renderer or Renderer()
@@ -53,6 +55,7 @@ class Writer:
             lines=tuple(sorted(lines, key=gravest_first)),
             written_at=now,
             acknowledge_url=self._links.url(Addressed(message, who.id)),
+            principal_urls=self._principal_urls(lines, who.id),
         )
         words = self._renderer.mail(letter)
         mail = compose(
@@ -71,6 +74,16 @@ class Writer:
         if contract and contract.privacy.content_in_mail:
             content = await self._excerpt(db, told["notice_complaint"])
         return line_of(told, contract, who.language, urls=self._urls(told["notice_complaint"], who.id), content=content)
+
+    def _principal_urls(self, lines: Sequence[Line], person: str) -> tuple[Onward, ...]:
+        """The pages of the contracts in whose principal's name the recipient is told."""
+        titles = {
+            line.complaint.partition("/")[0]: line.contract_title
+            for line in lines
+            if line.role.partition(".")[0] == PRINCIPAL
+        }
+        urls = ((name, title, self._principals.url(Addressed(name, person))) for name, title in titles.items())
+        return tuple(Onward(title or name, url) for name, title, url in urls if url)
 
     async def contract(self, db: AsyncConnection, version: str | None) -> Contract | None:
         """The contract version a complaint is pinned to; nothing when it cannot be read any more."""

@@ -23,6 +23,7 @@ from starter import (
     cli_reading,
     cli_revive,
     cli_supervise,
+    cli_survey,
     cli_token,
 )
 from starter.errors import OmbudError
@@ -37,6 +38,7 @@ for group in (
     cli_complaints,
     cli_reading,
     cli_supervise,
+    cli_survey,
     cli_link,
     cli_import,
     cli_contract,

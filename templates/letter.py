@@ -100,6 +100,14 @@ class Line:
         return (self.done_at or now) - self.due_at if self.due_at else timedelta()
 
 
+class Onward(NamedTuple):
+    """A page of one contract."""
+
+    title: str
+    """The contract's."""
+    url: str
+
+
 @dataclass(frozen=True)
 class Letter:
     """One message to one person."""
@@ -111,6 +119,8 @@ class Letter:
     lines: tuple[Line, ...]
     written_at: datetime
     acknowledge_url: str = ""
+    principal_urls: tuple[Onward, ...] = ()
+    """Where somebody of a principal acts, one page a contract."""
     counts: dict[Purpose, int] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from activities.mailer import compose
 from rules.contract import Language
-from templates.letter import Letter, Line, Purpose, Task
+from templates.letter import Letter, Line, Onward, Purpose, Task
 from templates.rendering import FOLDER, SUBJECT_LIMIT, Rendered, Renderer
 from templates.words import moment, one_line, short, span
 
@@ -204,6 +204,20 @@ def broken(tmp_path: Path) -> Renderer:
             target.write_text(source.read_text())
     (tmp_path / "mail.html").write_text("{{ letter.nothing_of_the_kind }}")
     return Renderer(tmp_path)
+
+
+def test_somebody_of_the_principal_gets_the_way_to_their_page() -> None:
+    """One button a contract, in both parts, named where there are several; nobody else has any."""
+    both = (Onward("Small contract", "https://x.example/p/one"), Onward("Other contract", "https://x.example/p/two"))
+    for language, said in (("en", "Your cases"), ("zh-CN", "贵方案件")):
+        for urls in (both[:1], both):
+            made = RENDERER.mail(letter(language=language, principal_urls=urls))  # type: ignore[arg-type]  # a Language
+            assert made.problem == ""
+            for part in (made.text, made.html):
+                assert all(url.url in part for url in urls)
+                assert said in part
+                assert ("Other contract" in part) == (len(urls) > 1)
+        assert said not in RENDERER.mail(letter(language=language)).text  # type: ignore[arg-type]
 
 
 def test_a_broken_template_still_says_the_facts(broken: Renderer) -> None:

@@ -13,7 +13,7 @@ from rules.contract_file import read
 from storage import contracts, evidence
 from storage.content import Vault
 from storage.database import transaction
-from tests.pages.conftest import Site, link_to
+from tests.pages.conftest import Site, link_to, text
 from tests.support.system import ROOT
 from tests.support.wait import eventually
 
@@ -290,3 +290,16 @@ async def test_a_forged_or_swapped_link_opens_nothing(site: Site, reference: str
     page = await site.browser.post(path, data=unmarked)
     assert (page.status_code, "did not arrive whole" in page.text) == (422, True)
     assert await entries(site, "request_answered") == []
+
+
+async def test_a_mail_to_the_principal_leads_to_its_page(site: Site, reference: str) -> None:
+    """A level 3 case tells the responsible person at once, with the way to their own page; the manager's mail has
+    none.
+    """
+    await site.grave(reference)
+    mail = text(await site.mail_to("gao.jie@example.com", reference))
+    found = re.search(r"https://ombud\.example\.com(/p/\S+)", mail)
+    assert found is not None
+    page = await site.browser.get(found[1])
+    assert (page.status_code, reference in page.text) == (200, True)
+    assert "/p/" not in text(await site.mail_to("maya.brandt@example.com", reference))
