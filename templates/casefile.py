@@ -11,9 +11,19 @@ from templates.letter import Task
 from templates.timeline import Drawn, Label
 
 State = Literal[
-    "running", "paused", "overdue", "late", "refuted", "unconfirmed", "not_agreed", "not_counted", "met", "ended"
+    "running",
+    "paused",
+    "over",
+    "overdue",
+    "late",
+    "refuted",
+    "unconfirmed",
+    "not_agreed",
+    "not_counted",
+    "met",
+    "ended",
 ]
-"""How a clock stands: `late` was missed and is done, `overdue` was missed and is not; the four before `met` are misses
+"""How a clock stands: of one that is `over` the due time has passed and nobody has judged it yet; `late` was missed and is done, `overdue` was missed and is not; the four before `met` are misses
 that a late report answers."""
 
 Texts = Literal["shown", "hidden", "erased", "locked"]

@@ -126,7 +126,7 @@ def _clock(row: Row, naming: Naming, scale: Scale, waited: Sequence[Spell], now:
         id=f"{row['obligation']}#{row['n']}",
         title=naming.promise(row["obligation"]),
         clause=row["clause"],
-        state=_state(row),
+        state=_state(row, now),
         started_at=row["started_at"],
         due_at=due,
         drawn=drawn(
@@ -164,7 +164,7 @@ def _clock(row: Row, naming: Naming, scale: Scale, waited: Sequence[Spell], now:
     )
 
 
-def _state(row: Row) -> State:
+def _state(row: Row, now: datetime) -> State:
     match row["status"]:
         case "met":
             return "met"
@@ -177,7 +177,9 @@ def _state(row: Row) -> State:
             if row["refuted_at"]:
                 return "refuted"
             return "late" if row["done_at"] else "overdue"
-    return "paused" if row["paused_at"] else "running"
+    if row["paused_at"]:
+        return "paused"
+    return "over" if row["due_at"] < now else "running"
 
 
 def _why(explanation: Mapping[str, Any], language: Language) -> str:
