@@ -11,6 +11,7 @@ from pathlib import Path
 
 import aiosmtplib
 import asyncpg
+import httpx
 import pytest
 from dotenv import dotenv_values
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
@@ -102,6 +103,13 @@ async def test_ctrl_c_and_restart_keep_everything(machine: Machine) -> None:
         mail, sender="a@example.com", recipients=["b@example.com"], hostname=LOOPBACK, port=machine.ports.smtp
     )
     keys = machine.announced("OMBUD_MASTER_KEY"), machine.announced("OMBUD_SIGNING_KEY")
+    token = machine.folder.token.read_text(encoding="utf-8").strip()
+    assert machine.printed().count(token) == 1
+    assert machine.folder.token.stat().st_mode & 0o777 == 0o600
+    async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{machine.ports.pages}") as http:
+        assert (await http.get("/v1/records", headers={"Authorization": f"Bearer {token}"})).status_code == 200
+    logs = "".join(path.read_text(encoding="utf-8") for path in machine.folder.logs.iterdir())
+    assert token not in logs
     connection = await machine.database()
     contracts = await connection.fetchval("SELECT count(*) FROM contract_versions")
     assert contracts >= 3  # those that ship
@@ -112,6 +120,7 @@ async def test_ctrl_c_and_restart_keep_everything(machine: Machine) -> None:
     assert not (machine.folder.path / "ombud.env").exists()
 
     process = await machine.ready()
+    assert token not in machine.printed()
     found = await (await Client.connect(machine.announced("TEMPORAL_ADDRESS"))).get_workflow_handle("parked").describe()
     assert found.status == WorkflowExecutionStatus.RUNNING
     assert [path for path in machine.folder.mail.glob("*.eml") if b"kept" in path.read_bytes()]
