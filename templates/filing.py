@@ -165,21 +165,24 @@ def _clock(row: Row, naming: Naming, scale: Scale, waited: Sequence[Spell], now:
 
 
 def _state(row: Row, now: datetime) -> State:
-    match row["status"]:
-        case "met":
-            return "met"
-        case "ended":
-            return "ended"
-        case "missed":
-            if row["refuted_at"] and row["report"] != "confirmed":
-                answer: State = row["report"] or "refuted"
-                return answer
-            if row["refuted_at"]:
-                return "refuted"
-            return "late" if row["done_at"] else "overdue"
+    if row["status"] == "missed":
+        return _missed(row)
+    if row["status"] != "running":
+        status: State = row["status"]  # met or ended
+        return status
     if row["paused_at"]:
         return "paused"
     return "over" if row["due_at"] < now else "running"
+
+
+def _missed(row: Row) -> State:
+    """How a miss stands, and what a late report made of it."""
+    if not row["refuted_at"]:
+        return "late" if row["done_at"] else "overdue"
+    if row["report"] in {"unconfirmed", "not_agreed", "not_counted"}:
+        report: State = row["report"]
+        return report
+    return "refuted"
 
 
 def _why(explanation: Mapping[str, Any], language: Language) -> str:
