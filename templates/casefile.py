@@ -23,8 +23,8 @@ State = Literal[
     "met",
     "ended",
 ]
-"""How a clock stands. `over`: its due time has passed and nobody has judged it yet. `overdue` was missed and is not done,
-`late` is; `refuted` to `not_counted` are misses that a late report answers."""
+"""How a clock stands. `over`: its due time has passed and nobody has judged it yet. `overdue` was missed and is not
+done, `late` is; `refuted` to `not_counted` are misses that a late report answers."""
 
 Texts = Literal["shown", "hidden", "erased", "locked"]
 """Whether words are shown: not to this reader, not any more, or not with the key of this server."""

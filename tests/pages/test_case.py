@@ -46,6 +46,7 @@ async def test_it_says_what_is_on_record(visitor: httpx.AsyncClient, shelf: Shel
         "Mon 2 Nov 2026, 10:42 UTC+8 · 12 min late",
         "Missed, done late",
         "Missed, not done",
+        "Due time over, not recorded yet",
         "The kettle burst and burnt my hand.",
         "The batch was recalled in May.",
         "Case owner · Chen Lin",
