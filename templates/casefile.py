@@ -11,10 +11,20 @@ from templates.letter import Task
 from templates.timeline import Drawn, Label
 
 State = Literal[
-    "running", "paused", "overdue", "late", "refuted", "unconfirmed", "not_agreed", "not_counted", "met", "ended"
+    "running",
+    "paused",
+    "over",
+    "overdue",
+    "late",
+    "refuted",
+    "unconfirmed",
+    "not_agreed",
+    "not_counted",
+    "met",
+    "ended",
 ]
-"""How a clock stands: `late` was missed and is done, `overdue` was missed and is not; the four before `met` are misses
-that a late report answers."""
+"""How a clock stands. `over`: its due time has passed and nobody has judged it yet. `overdue` was missed and is not
+done, `late` is; `refuted` to `not_counted` are misses that a late report answers."""
 
 Texts = Literal["shown", "hidden", "erased", "locked"]
 """Whether words are shown: not to this reader, not any more, or not with the key of this server."""

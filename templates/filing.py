@@ -126,7 +126,7 @@ def _clock(row: Row, naming: Naming, scale: Scale, waited: Sequence[Spell], now:
         id=f"{row['obligation']}#{row['n']}",
         title=naming.promise(row["obligation"]),
         clause=row["clause"],
-        state=_state(row),
+        state=_state(row, now),
         started_at=row["started_at"],
         due_at=due,
         drawn=drawn(
@@ -164,20 +164,25 @@ def _clock(row: Row, naming: Naming, scale: Scale, waited: Sequence[Spell], now:
     )
 
 
-def _state(row: Row) -> State:
-    match row["status"]:
-        case "met":
-            return "met"
-        case "ended":
-            return "ended"
-        case "missed":
-            if row["refuted_at"] and row["report"] != "confirmed":
-                answer: State = row["report"] or "refuted"
-                return answer
-            if row["refuted_at"]:
-                return "refuted"
-            return "late" if row["done_at"] else "overdue"
-    return "paused" if row["paused_at"] else "running"
+def _state(row: Row, now: datetime) -> State:
+    if row["status"] == "missed":
+        return _missed(row)
+    if row["status"] != "running":
+        status: State = row["status"]  # met or ended
+        return status
+    if row["paused_at"]:
+        return "paused"
+    return "over" if row["due_at"] < now else "running"
+
+
+def _missed(row: Row) -> State:
+    """How a miss stands, and what a late report made of it."""
+    if not row["refuted_at"]:
+        return "late" if row["done_at"] else "overdue"
+    if row["report"] in {"unconfirmed", "not_agreed", "not_counted"}:
+        report: State = row["report"]
+        return report
+    return "refuted"
 
 
 def _why(explanation: Mapping[str, Any], language: Language) -> str:

@@ -99,7 +99,7 @@ def wrapped(text: str, width: float, size: float) -> list[str]:
 _PARTS = re.compile(
     r"[（《「『“‘]?[\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]+\s*|\s+"
 )
-_CLOSING = re.compile(r"[，。；：、！？）》」』”’,.;:!?)]")
+_CLOSING = re.compile(r"[·，。；：、！？）》」』”’,.;:!?)]")
 
 
 def _wide(text: str) -> float:

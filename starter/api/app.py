@@ -48,9 +48,10 @@ _SAID = {
 def api(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> FastAPI:
     """What a server mounts at /v1."""
     front = Front(engine, ombud, settings)
-    app = _described(Middleware(Guard, limits=front.limits))
+    door = Door(front)
+    app = _described(Middleware(Guard, limits=front.limits, throttled=door.throttled))
     app.state.front = front
-    app.state.door = Door(front)
+    app.state.door = door
     return app
 
 

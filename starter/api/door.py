@@ -10,7 +10,7 @@ from fastapi import Request
 from rules.access import Grant
 from starter.api.front import Front
 from starter.api.guard import origin
-from starter.api.problems import ApiError
+from starter.api.problems import ApiError, slower
 from starter.errors import OmbudError, Unreachable
 from storage import access_log, tokens
 from storage.access_log import Access
@@ -27,12 +27,14 @@ class Door:
     def __init__(self, front: Front) -> None:
         self._front = front
         self._seen: dict[str, tuple[tokens.Stored, datetime]] = {}
+        self._throttled: dict[str, datetime] = {}
 
     async def enter(self, request: Request, action: str) -> Grant:
         """What the token of a request grants. Raises ApiError 401 and 429, Unreachable."""
         address = origin(request.scope)
         if wait := await self._front.limits.barred(address):
-            raise _wait(wait)
+            await self.throttled(wait, action, address)
+            raise ApiError(*slower(wait))
         now = datetime.now(UTC)
         try:
             presented = _presented(request)
@@ -43,8 +45,19 @@ class Door:
             await self.record(refused)
             raise _unproved(unproved) from None
         if wait := await self._front.limits.token(grant.token):
-            raise _wait(wait)
+            await self.throttled(wait, action, address, grant.token)
+            raise ApiError(*slower(wait))
         return grant
+
+    async def throttled(self, wait: int, action: str, address: str, token: str | None = None) -> None:
+        """Put it on record that somebody asked too often: once until they may go on, for the record is no target."""
+        now = datetime.now(UTC)
+        if self._throttled.get(token or address, now) > now:
+            return
+        if len(self._throttled) >= MOST_REMEMBERED:
+            self._throttled.clear()
+        self._throttled[token or address] = now + timedelta(seconds=wait)
+        await self.record(Access(now, "http", action, False, token, address=address, reason="too many requests"))
 
     async def record(self, refused: Access) -> None:
         """Put a refusal on record; where Postgres is away, in the log, so that none goes unseen."""
@@ -88,8 +101,3 @@ def _presented(request: Request) -> tokens.Presented:
 def _unproved(unproved: tokens.UnprovedError) -> ApiError:
     detail = unproved.told or "Send a valid token as `Authorization: Bearer ombud_…`; `ombud token create` makes one."
     return ApiError(401, "unauthenticated", detail, {"WWW-Authenticate": 'Bearer realm="ombud"'})
-
-
-def _wait(seconds: int) -> ApiError:
-    detail = f"Too many requests; send the next one in {seconds} second{'s' * (seconds != 1)}."
-    return ApiError(429, "too-many-requests", detail, {"Retry-After": str(seconds)})

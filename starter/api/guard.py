@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address, ip_address
 
 from starlette.datastructures import Headers
@@ -11,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from starter.api.limits import Limits
-from starter.api.problems import respond
+from starter.api.problems import respond, slower
 
 LOGGER = logging.getLogger("ombud.api")
 
@@ -39,9 +40,10 @@ def origin(scope: Scope) -> str:
 class Guard:
     """ASGI middleware around the API."""
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits, throttled: Callable[[int, str, str], Awaitable[None]]) -> None:
         self._app = app
         self._limits = limits
+        self._throttled = throttled
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,7 +73,8 @@ class Guard:
     async def _stopped(self, scope: Scope) -> ASGIApp | None:
         """The answer to what is not even looked at."""
         if wait := await self._limits.address(origin(scope)):
-            return too_many(wait)
+            await self._throttled(wait, "any", origin(scope))
+            return respond(*slower(wait))
         if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
             return respond(
                 414, "address-too-long", f"The address is longer than {LONGEST_ADDRESS:,} bytes; shorten it."
@@ -85,8 +88,3 @@ class Guard:
 def too_large() -> ASGIApp:
     detail = f"The body is larger than {LARGEST_BODY:,} bytes; name files as evidence instead of sending them."
     return respond(413, "too-large", detail, {"Connection": "close"})
-
-
-def too_many(wait: int) -> ASGIApp:
-    detail = f"Too many requests; send the next one in {wait} second{'s' * (wait != 1)}."
-    return respond(429, "too-many-requests", detail, {"Retry-After": str(wait)})

@@ -49,6 +49,12 @@ def respond(status: int, kind: str, detail: str, headers: Mapping[str, str] | No
     return Response(problem.model_dump_json(), status, headers, MEDIA_TYPE)
 
 
+def slower(wait: int) -> tuple[int, str, str, dict[str, str]]:
+    """What ApiError and `respond` take to say that somebody asks too often, and may again in `wait` seconds."""
+    detail = f"Too many requests; send the next one in {wait} second{'s' * (wait != 1)}."
+    return 429, "too-many-requests", detail, {"Retry-After": str(wait)}
+
+
 async def ended(_: Request, error: Exception) -> Response:
     """The handler of ApiError."""
     assert isinstance(error, ApiError)  # noqa: S101  registered for nothing else

@@ -1,6 +1,7 @@
 """The file of a case: what is on record of it, for whoever may read it, and for nobody else."""
 
 import re
+import uuid
 from datetime import UTC, datetime
 
 import httpx
@@ -10,6 +11,7 @@ from pydantic import SecretStr
 from rules.directory import Absence, Directory, Member
 from storage.database import transaction
 from storage.ledger import stream_of
+from tests.pages.conftest import BASE, Site, text
 from tests.support.cases import EVIL, acknowledged, closed, grave, told, undeliverable
 from tests.support.shelf import UI, Shelf, in_force, maintenance
 from tests.support.story import Story
@@ -44,6 +46,7 @@ async def test_it_says_what_is_on_record(visitor: httpx.AsyncClient, shelf: Shel
         "Mon 2 Nov 2026, 10:42 UTC+8 · 12 min late",
         "Missed, done late",
         "Missed, not done",
+        "Due time over, not recorded yet",
         "The kettle burst and burnt my hand.",
         "The batch was recalled in May.",
         "Case owner · Chen Lin",
@@ -223,3 +226,19 @@ async def test_other_links_do_not_open_it(visitor: httpx.AsyncClient, shelf: She
     assert (await visitor.get(f"/c/{desk}")).status_code == 404
     assert (await visitor.get(f"{good}x")).status_code == 404
     assert (await page(visitor, shelf, "maya.brandt", "maintenance-service/none")).status_code == 403
+
+
+async def test_the_mail_leads_to_it(site: Site) -> None:
+    """A real mail to a manager carries the link to the case file, and it opens for that manager."""
+    reference = f"P-{uuid.uuid4().hex[:10]}"
+    await site.grave(reference, content="It smokes.")
+    mail = await site.mail_to("maya.brandt@example.com", reference)
+    found = re.search(rf"Open the case file: {re.escape(BASE)}(/c/\S+)", text(mail))
+    assert found is not None
+    html = mail.get_body(("html",))
+    assert html is not None
+    assert found[1] in html.get_content()
+    shown = await site.browser.get(found[1])
+    assert shown.status_code == 200
+    assert "It smokes." in shown.text
+    assert "Maya Brandt" in shown.text

@@ -18,9 +18,9 @@ CONTRACT = "maintenance-service"
 
 
 def late(reference: str, **fields: str) -> Story:
-    """An enquiry received a day ago whose first response is overdue."""
+    """An enquiry received a month ago whose first response is overdue, whatever day it is."""
     story = Story(in_force())
-    story.open(hours_ago(24), reference=reference, content="Hello?", **fields)
+    story.open(hours_ago(720), reference=reference, content="Hello?", **fields)
     return story
 
 
