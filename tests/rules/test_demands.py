@@ -7,7 +7,7 @@ import pytest
 from rules.complaint import fold
 from rules.demands import waiting
 from rules.ledger import Refused
-from tests.support.story import Story, at, law
+from tests.support.story import SMALL, TITLE, Story, at, law
 
 PRINCIPAL = {"role": "principal.responsible_person", "person": "p.pia"}
 TOLD = {"demand": "handler.manager", "answer_demand": "principal.responsible_person"}
@@ -47,6 +47,28 @@ def test_a_demand_waits_for_its_answer_and_each_side_is_told() -> None:
         story.tell("answer_demand", "2026-03-02 10:24", demand=demand.seq)
     assert refused.value.reason == "no_demand"
     assert fold(story.entries) == story.case
+
+
+def test_an_answer_can_have_a_clock() -> None:
+    """A contract that promises an answer to a demand says so as to any other notice: the clock starts when the demand
+    reached its addressee, and the answer meets it.
+    """
+    promised = {
+        "clause": "B 8.2.2",
+        "title": TITLE,
+        "starts": {"delivery of": "demand"},
+        "due": "2 hours",
+        "met by": "answer_demand",
+        "ladder": [{"at": "due", "tell": "handler.manager"}],
+    }
+    story = Story(law(notices=TOLD, obligations={**SMALL["obligations"], "demand": promised}))
+    story.open("2026-03-02 10:00", kind="complaint")
+    story.live("2026-03-02 10:20")
+    (demand, *_) = story.tell("demand", "2026-03-02 10:21", wants="remedy", by=PRINCIPAL)
+    story.outcome(demand.notices[0].key, "2026-03-02 10:30")
+    assert story.clock("demand").due_at == at("2026-03-02 12:30")
+    story.tell("answer_demand", "2026-03-02 11:00", demand=demand.seq)
+    assert story.clock("demand").status == "met"
 
 
 def test_only_the_principal_demands_and_only_the_handler_answers() -> None:
