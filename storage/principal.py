@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -124,12 +125,24 @@ async def listed(connection: AsyncConnection, wanted: List, contract: str, perso
     return [item for item in found if (item.complaint, None) not in hidden and (item.complaint, item.seq) not in hidden]
 
 
+async def counts(connection: AsyncConnection, contract: str, person: str) -> Counter[str]:
+    """How much stands on each list, by its name."""
+    query = text("SELECT list, complaint, seq FROM supervision WHERE contract = :contract")
+    hidden = await _hidden(connection, contract, person)
+    return Counter(
+        row.list
+        for row in await connection.execute(query, {"contract": contract})
+        if (row.complaint, None) not in hidden and (row.complaint, row.seq) not in hidden
+    )
+
+
 async def _hidden(connection: AsyncConnection, contract: str, person: str) -> set[tuple[str, Any]]:
     """Entries that are internal, with what corrects them; and, without a number, cases closed to this person."""
     internal = text(
         "SELECT c.id, l.seq FROM complaints c JOIN ledger l ON l.stream = 'complaint/' || c.id "
-        "WHERE c.contract = :contract AND (l.body ->> 'internal' = 'true' OR EXISTS (SELECT FROM ledger i "
-        "WHERE i.stream = l.stream AND i.seq::text = l.body #>> '{data,entry}' AND i.body ->> 'internal' = 'true'))"
+        "WHERE c.contract = :contract AND (l.body ->> 'internal' = 'true' OR (l.body #> '{data,entry}' IS NOT NULL "
+        "AND EXISTS (SELECT FROM ledger i WHERE i.stream = l.stream AND i.seq = (l.body #>> '{data,entry}')::int "
+        "AND i.body ->> 'internal' = 'true')))"
     )
     closed = text(f"SELECT c.id, NULL::int FROM complaints c WHERE c.contract = :contract AND NOT ({_MINE})")  # noqa: S608
     entries = {(row[0], row[1]) for row in await connection.execute(internal, {"contract": contract})}

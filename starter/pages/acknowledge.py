@@ -72,7 +72,7 @@ class AcknowledgePage:
     async def _once(self, token: str, letter: Letter, person: Person, answered: Answered) -> list[Result]:
         """Tell of those of the chosen notices that nobody answered before; the others stand as they are."""
         open_ = {n: letter.lines[n] for n in answered.lines if letter.lines[n].answer is None}
-        async with self._ground.reading() as db:
+        async with self._ground.acting, self._ground.reading() as db:
             # Held until the complaints have answered: the same form sent at the same time waits, and finds it used.
             fresh = await used_links.use(db, token, [line.key for line in open_.values()], datetime.now(UTC))
             now = replace(answered, lines=tuple(n for n, line in open_.items() if line.key in fresh))

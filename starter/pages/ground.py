@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import secrets
 from collections.abc import AsyncIterator
@@ -31,6 +32,9 @@ FORM_LIMIT = 64 * 1024
 TEXT_LIMIT = 512 * 1024
 """Bytes of a form with free text; a Chinese character takes nine of them on its way."""
 
+ACTING = 5
+"""Forms told to complaints at the same time. Each holds a connection meanwhile; the others stay free for reading."""
+
 POLICY = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 """What a page may load: nothing but its own style."""
 
@@ -51,6 +55,8 @@ class Ground:
         self.settings = settings
         self.namespace = namespace
         self.vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
+        self.acting = asyncio.Semaphore(ACTING)
+        """Held with the connection that waits for a complaint's answer."""
         self._engine = engine
         self._renderer = Renderer()
         self._contracts: dict[str, Contract] = {}

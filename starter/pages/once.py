@@ -56,7 +56,7 @@ async def tell_once(ground: Ground, ombud: Ombud, token: str, what: str, complai
     The command's key comes from link and form, so that not even two servers take it twice.
     """
     key = hashlib.sha256(f"{token.rpartition('.')[0]}\n{what}".encode()).hexdigest()[:40]
-    async with ground.reading() as db:
+    async with ground.acting, ground.reading() as db:
         # Held until the complaint has answered: the same form sent at the same time waits, and finds it used.
         if not await used_links.use(db, token, [what], datetime.now(UTC)):
             return Outcome("stands")

@@ -118,7 +118,7 @@ class PrincipalPage:
             ]
             cases, pages = await principal.open_cases(db, name, person, page)
             words = await who.words(self._ground, db, [request.complaint for request in asked], address)
-            counts = {one: len(await principal.listed(db, one, name, person)) for one in LISTS}
+            on_lists = await principal.counts(db, name, person)
         return self._page(
             "principal.html",
             who,
@@ -129,7 +129,7 @@ class PrincipalPage:
             cases=cases,
             page=page,
             pages=pages,
-            counts=counts,
+            counts={one: on_lists[one] for one in LISTS},
             said=words,
             mark=new_mark(),
             given=_first(form),
