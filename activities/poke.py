@@ -6,7 +6,7 @@ from temporalio.client import Client
 from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.interface import OUTCOME, POKE, POST, complaint_id, post_id
+from activities.interface import OUTCOME, POKE, POST, WEBHOOK, complaint_id, post_id, webhook_id
 from rules.notices import Outcome
 
 FIRST = Priority(priority_key=1)
@@ -28,6 +28,20 @@ async def poke(client: Client, task_queue: str, person: str, *, urgent: bool = F
         start_signal_args=[urgent],
         priority=FIRST,
         static_summary=f"Mail to {person}",
+    )
+
+
+async def poke_webhook(client: Client, task_queue: str, webhook: str, *, at_once: bool = False) -> None:
+    """Poke what sends events to one subscription, as `poke` does a Post. Raises RPCError."""
+    await client.start_workflow(
+        WEBHOOK,
+        webhook,
+        id=webhook_id(webhook),
+        task_queue=task_queue,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        start_signal=POKE,
+        start_signal_args=[at_once],
+        static_summary=f"Events to webhook {webhook}",
     )
 
 
