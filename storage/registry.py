@@ -98,7 +98,7 @@ async def versions(connection: AsyncConnection, of: Iterable[str]) -> dict[str, 
     name = registry.c.contract.concat("/").concat(registry.c.reference)
     names = [tuple(complaint.split("/", 1)) for complaint in of]
     query = select(name, registry.c.version).where(tuple_(registry.c.contract, registry.c.reference).in_(names))
-    return dict((await connection.execute(query)).tuples().all())
+    return {row[0]: row.version for row in await connection.execute(query)}
 
 
 async def reject(connection: AsyncConnection, start: Reject) -> None:

@@ -18,6 +18,12 @@ from templates.words import one_line, zone_of
 BREAK = "  \n"
 """A line break that all of them show: DingTalk wants the two spaces, the others do not mind."""
 
+GRAVITY = (
+    *("clock.missed", "clock.warned", "clock.done", "clock.unmet", "clock.refuted", "clock.report_answered"),
+    *("clock.replanned", "complaint.opened", "complaint.closed", "clock.met", "clock.ended"),
+)
+"""What a title names first."""
+
 _MARKS = str.maketrans("", "", "<>[]*`#")
 
 
@@ -74,7 +80,8 @@ class Announcer:
 
     def title(self, told: Sequence[Told]) -> str:
         """What one message is about, on one line."""
-        counts = Counter(one.type for one in told).most_common()
+        found = Counter(one.type for one in told)
+        counts = [(type_, found[type_]) for type_ in GRAVITY if type_ in found]
         first = told[0]
         try:
             text = self._renderer.plain("crowd.txt", first.language, first.zone, told=told, counts=counts)

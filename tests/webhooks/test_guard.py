@@ -246,7 +246,7 @@ async def test_no_log_holds_the_address(receiver: Receiver, caplog: pytest.LogCa
     """httpx would log each address in full; a group robot's is all that it takes to write to the group."""
     caplog.set_level(logging.DEBUG)
     await Caller(Guard("127.0.0.0/8")).post(request(receiver.url))
+    receiver.default = 500
     with pytest.raises(NotTakenError) as failed:
-        receiver.default = 500
         await Caller(Guard("127.0.0.0/8")).post(request(receiver.url))
     assert "planted-token-1" not in caplog.text + str(failed.value) + repr(request(receiver.url))
