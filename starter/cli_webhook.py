@@ -92,21 +92,23 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="For programs: JS
     import json
     from dataclasses import asdict
 
+    from rules.events import EVENTS
     from starter.cli_reading import local, table
     from starter.postgres import postgres
     from storage import feed, webhooks
     from storage.database import transaction
 
-    async def read() -> tuple[list[Webhook], int]:
+    async def read() -> list[tuple[Webhook, datetime | None]]:
         async with postgres() as engine, transaction(engine) as db:
-            return await webhooks.listing(db), await feed.head(db)
+            found = await webhooks.listing(db)
+            return [(one, await feed.waiting_since(db, one.contract, one.position, one.events)) for one in found]
 
-    found, head = asyncio.run(read())
+    found = asyncio.run(read())
     if as_json:
-        rows = [asdict(one) | {"head": head} for one in found]
+        rows = [asdict(one) | {"waiting_since": since} for one, since in found]
         print(json.dumps(rows, default=str, indent=2, ensure_ascii=False))
         return
-    heads = ("id", "contract", "format", "to", "events", "state", "at", "last taken", "")
+    heads = ("id", "contract", "format", "to", "events", "state", "position", "last taken", "waiting since", "")
     table(
         "",
         heads,
@@ -116,13 +118,14 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="For programs: JS
                 one.contract or "all",
                 one.format,
                 one.origin,
-                ", ".join(one.events),
+                "all" if set(one.events) == set(EVENTS) else ", ".join(one.events),
                 one.state + (f" ({one.paused_why})" if one.paused_why else ""),
-                f"{one.position} of {head}",
+                str(one.position),
                 local(one.sent_at, "UTC"),
+                local(since, "UTC"),
                 f"failed {one.attempts} times: {one.last_error}" if one.attempts else "",
             )
-            for one in found
+            for one, since in found
         ],
     )
 
