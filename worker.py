@@ -18,6 +18,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from activities.between import Between
 from activities.interface import webhooks_queue
 from activities.mailer import Mailer
 from activities.post import PostOffice
@@ -54,6 +55,7 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
     engine = create_engine(settings.database_url)
     try:
         records = Records(engine, client, settings)
+        between = Between(client, settings.task_queue)
         posts = PostOffice(engine, client, Mailer(settings), settings)
         hooks = Dispatcher(engine, client, settings)
         outward = Worker(
@@ -69,7 +71,7 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
                 client,
                 task_queue=settings.task_queue,
                 workflows=[Complaint, Post, Webhook],
-                activities=[*records.activities, *posts.activities],
+                activities=[*records.activities, *posts.activities, *between.activities],
                 graceful_shutdown_timeout=timedelta(seconds=20),
                 max_concurrent_workflow_tasks=WORKFLOW_TASKS,
             ) as running,

@@ -17,6 +17,7 @@ from rules.values import Instant, Value
 EventType = Literal[
     "complaint.opened",
     "complaint.closed",
+    "complaint.reopened",
     "clock.warned",
     "clock.missed",
     "clock.met",
@@ -26,9 +27,11 @@ EventType = Literal[
     "clock.report_answered",
     "clock.replanned",
     "clock.ended",
+    "clock.resumed",
 ]
 """`warned`: a rung before the due time; `done`: a missed clock was done after all, late; `unmet`: a correction undid
-what met it; `refuted`: a timely act was reported after the miss, which counts as the contract says."""
+what met it; `refuted`: a timely act was reported after the miss, which counts as the contract says; `resumed`: an ended
+clock runs again."""
 
 EVENTS: tuple[EventType, ...] = get_args(EventType)
 
@@ -38,6 +41,7 @@ TO_ACT_ON: tuple[EventType, ...] = ("clock.warned", "clock.missed", "clock.done"
 OF: Mapping[str, EventType] = {
     "opened": "complaint.opened",
     "closed": "complaint.closed",
+    "reopened": "complaint.reopened",
     "rung_reached": "clock.warned",
     "clock_missed": "clock.missed",
     "clock_met": "clock.met",
@@ -47,6 +51,7 @@ OF: Mapping[str, EventType] = {
     "report_answered": "clock.report_answered",
     "clock_replanned": "clock.replanned",
     "clock_ended": "clock.ended",
+    "clock_resumed": "clock.resumed",
 }
 """The event of each type of ledger entry that has one."""
 
@@ -55,7 +60,8 @@ TELLS_ABOUT = ("opened", "clock_started", "clock_replanned")
 
 _KEPT: Mapping[EventType, tuple[str, ...]] = {
     "complaint.opened": ("kind", "category", "level"),
-    "complaint.closed": ("reason", "agreement"),
+    "complaint.closed": ("reason", "agreement", "into"),
+    "complaint.reopened": ("reason",),
     "clock.warned": ("rung",),
     "clock.missed": ("found_by",),
     "clock.met": ("lag_seconds",),
@@ -65,6 +71,7 @@ _KEPT: Mapping[EventType, tuple[str, ...]] = {
     "clock.report_answered": ("agrees",),
     "clock.replanned": ("was_due_at",),
     "clock.ended": ("reason",),
+    "clock.resumed": (),
 }
 """What an event takes over from its entry. All of it is codes, numbers and times."""
 

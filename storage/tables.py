@@ -4,7 +4,7 @@ Three kinds stand side by side:
 
 - **Sources**: `ledger`, `registry`, `contract_versions`, `content`. The database itself refuses to change or remove a
   row of them. `content_keys` is the one exception: destroying a key is erasure (invariant 19).
-- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `webhooks`. Derived from the ledger by
+- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `links`, `webhooks`. Derived from the ledger by
   `storage.projector` and by nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING`
   are the exception: they say how a delivery is going, stand in no ledger and are not compared.
 - **Working tables**: `people`, `holders` and `directory_version` (the directory, live), `rejects` (starts that cannot
@@ -162,7 +162,7 @@ complaints = Table(
     Column("owner", Text, comment="person; NULL until assigned"),
     _needed("route", comment="role that handles it until a person owns it"),
     Column("complainant", Text, comment="the backend's own id"),
-    Column("against", Text, comment="the person complained about: told of nothing, decides nothing"),
+    Column("against", Text, comment="who may have nothing to do with it (rule 37): ids, separated by spaces"),
     Column("incident", Text),
     Column("follows", Text),
     Column("raised_at", Time, comment="when the customer first spoke"),
@@ -180,6 +180,15 @@ complaints = Table(
     ),
     Column("closed_at", Time),
     Column("closed_reason", Text),
+    Column("merged_into", Text, comment="reference of the complaint that goes on in its place"),
+    Column(
+        "reopenings",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="how often it was reopened after it had closed",
+        info={MERGE: SUM},
+    ),
     _needed("history", Boolean, comment="an old case brought in for the record: nobody was told"),
     _objects("flags", "what is odd about it, by the sequence of the entry that says so"),
     Index(None, "contract", "received_at"),
@@ -349,7 +358,21 @@ webhooks = Table(
     comment="subscriptions of backends and group robots to what happens",
 )
 
-PROJECTIONS = (complaints, clocks, notices, messages, webhooks)
+links = Table(
+    "links",
+    metadata,
+    _needed("complaint"),
+    _needed("seq", Integer, comment="the ledger entry that says so"),
+    _needed("relation", comment="follows, duplicate_of, part_of or split_from: what this complaint is to the other"),
+    _needed("other", comment="contract/reference"),
+    _needed("merged", Boolean, comment="a duplicate that was merged, not only named one"),
+    Column("undone_at", Time, comment="when the merge was undone or the link taken back"),
+    PrimaryKeyConstraint("complaint", "seq"),
+    Index(None, "other"),
+    comment="which complaints belong together",
+)
+
+PROJECTIONS = (complaints, clocks, notices, messages, links, webhooks)
 
 # --- working tables -------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,8 @@ BREAK = "  \n"
 
 GRAVITY = (
     *("clock.missed", "clock.warned", "clock.done", "clock.unmet", "clock.refuted", "clock.report_answered"),
-    *("clock.replanned", "complaint.opened", "complaint.closed", "clock.met", "clock.ended"),
+    *("clock.replanned", "complaint.opened", "complaint.reopened", "complaint.closed"),
+    *("clock.resumed", "clock.met", "clock.ended"),
 )
 """What a title names first."""
 
