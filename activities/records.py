@@ -11,6 +11,7 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -32,7 +33,7 @@ from activities.interface import (
     Rejected,
     Stream,
 )
-from activities.poke import poke, poke_webhook, report
+from activities.poke import Joined, poke, poke_webhook, report
 from rules.duty import Nobody
 from rules.events import event_type
 from rules.notices import Outcome
@@ -49,6 +50,7 @@ class Records:
         self._engine = engine
         self._client = client
         self._task_queue = settings.task_queue
+        self._hooks = Joined(partial(poke_webhook, client, settings.task_queue))
         self._vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
 
     @property
@@ -103,7 +105,7 @@ class Records:
                 urgent[person] = urgent.get(person, False) or planned[key].urgent
         await asyncio.gather(
             *(poke(self._client, self._task_queue, person, urgent=urgent[person]) for person in sorted(urgent)),
-            *(poke_webhook(self._client, self._task_queue, hook) for hook in hooks),
+            *(self._hooks.poke(hook) for hook in hooks),
         )
         return Recorded(nobody=tuple(why), why=why)
 
@@ -126,7 +128,7 @@ class Records:
             hooks = await webhooks.active(connection)
         await asyncio.gather(
             *(poke(self._client, self._task_queue, person) for person in waiting),
-            *(poke_webhook(self._client, self._task_queue, hook) for hook in hooks),
+            *(self._hooks.poke(hook) for hook in hooks),
         )
         for one in unmanned:  # to the workflow that asks: it may have been lost before it heard of it
             nobody = Outcome(notice=one.notice, accepted=False, at=now, reason=one.reason)

@@ -107,6 +107,18 @@ def test_a_closed_case_says_why() -> None:
     assert closed.data | {"reason": "withdrawn", "agreement": True} == closed.data
 
 
+def test_a_case_that_reopens_tells_so() -> None:
+    """A withdrawal taken back reopens the case, and the clocks that it had ended run again."""
+    story = Story().open("2026-03-02 10:00", kind="complaint", level="1")
+    story.tell("withdraw", "2026-03-02 10:05", by={"role": "complainant"})
+    story.tell("take_back", "2026-03-02 10:10", by={"role": "complainant"})
+    ended = [event.data["clock"] for event in events(story) if event.type == "clock.ended"]
+    resumed = [event.data["clock"] for event in events(story) if event.type == "clock.resumed"]
+    assert ended
+    assert sorted(resumed) == sorted(ended)
+    assert "complaint.reopened" in kinds(story)
+
+
 def test_an_id_is_of_the_entry_alone() -> None:
     """The same entry has the same id whenever it is asked for; another entry and another case have others."""
     one, again, other = Story().open("2026-03-02 10:00"), Story().open("2026-03-02 10:00"), Story()
