@@ -145,7 +145,7 @@ class Dispatcher:
 
     async def _outgoing(self, db: AsyncConnection, hook: Webhook, last: int) -> tuple[list[Outgoing], int]:
         """The next events that it hears of, and the position up to which that is all."""
-        placed = await feed.ahead(db, hook.contract, hook.position, last)
+        placed = await feed.ahead(db, hook.contract, hook.position, last, feed.PAGE)
         through = placed[-1].position if len(placed) == feed.PAGE else last
         wanted = [one for one in placed if event_type(one.entry) in hook.events]
         about = await feed.about(db, {one.complaint for one in wanted})

@@ -55,9 +55,7 @@ async def head(connection: AsyncConnection) -> int:
     return await connection.scalar(select(func.coalesce(func.max(ledger_feed.c.position), 0))) or 0
 
 
-async def ahead(
-    connection: AsyncConnection, contract: str | None, after: int, upto: int, limit: int = PAGE
-) -> list[Placed]:
+async def ahead(connection: AsyncConnection, contract: str | None, after: int, upto: int, limit: int) -> list[Placed]:
     """The next entries that may be events, behind a position and up to another, in order."""
     position = ledger_feed.c.position
     rows = await connection.execute(

@@ -64,20 +64,18 @@ def test_a_moved_due_is_told_and_known_from_then_on() -> None:
     }
     story = Story(law(obligations={"handover": promise}))
     story.open("2026-03-02 10:00", kind="complaint", level="2")
-    story.tell("request", "2026-03-02 10:10", of="principal.responsible_person", due=at("2026-03-02 10:20"))
-    story.live("2026-03-02 10:40")
-    story.tell(
-        "answer_request",
-        "2026-03-02 10:50",
-        request=next(e.seq for e in story.entries if e.type == "requested"),
-        by={"role": "principal.responsible_person"},
-    )
+    story.live("2026-03-02 11:05")
+    story.tell("request", "2026-03-02 11:10", of="principal.responsible_person", due=at("2026-03-02 11:20"))
+    story.live("2026-03-02 11:40")
+    request = next(entry.seq for entry in story.entries if entry.type == "requested")
+    who = {"role": "principal.responsible_person"}
+    story.tell("answer_request", "2026-03-02 11:50", request=request, by=who)
     story.live("2026-03-02 13:00")
-    found = {event.type: event for event in events(story)}
-    assert found["clock.replanned"].data["was_due_at"] == at("2026-03-02 12:00").isoformat()
-    assert (
-        found["clock.missed"].data["due"] == found["clock.replanned"].data["due"] != at("2026-03-02 12:00").isoformat()
-    )
+    found = {event.type: event for event in events(story) if event.data.get("clock") == "handover#1"}
+    noon, later = at("2026-03-02 12:00").isoformat(), at("2026-03-02 12:30").isoformat()
+    assert found["clock.warned"].data["due"] == noon
+    assert (found["clock.replanned"].data["was_due_at"], found["clock.replanned"].data["due"]) == (noon, later)
+    assert found["clock.missed"].data["due"] == later
 
 
 def test_rungs_at_and_after_the_due_are_no_warnings() -> None:

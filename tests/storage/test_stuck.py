@@ -94,6 +94,9 @@ async def test_a_webhook_that_fails_or_is_gone_is_listed(engine: AsyncEngine, va
         await webhooks.failed(connection, made["failing"], "HTTP 500", NOW)
     assert await listed() == gone | {f"{made['failing']} https://failing.example.com": "HTTP 500"}
     async with transaction(engine) as connection:
+        assert await webhooks.moved(connection, made["failing"], 0, 0, NOW - timedelta(minutes=1))
+    assert await listed() == gone, "a receiver that takes one after the other is not stuck"
+    async with transaction(engine) as connection:
         assert await webhooks.moved(connection, made["failing"], 0, await feed.head(connection), NOW)
     assert await listed() == gone
 

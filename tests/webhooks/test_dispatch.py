@@ -20,6 +20,7 @@ from storage.recording import record
 from tests.support.receiver import BREAK, DRIP, HANG
 from tests.support.recorded import batch, claim
 from tests.support.story import Story, law
+from tests.support.wait import eventually
 from tests.webhooks.conftest import BY, Exchange, told
 
 
@@ -281,6 +282,26 @@ async def test_positions_follow_each_complaint_whoever_numbers(exchange: Exchang
     for row in rows:
         assert row["seq"] == seen.get(row["stream"], 0) + 1
         seen[row["stream"]] = row["seq"]
+
+
+async def test_one_numbers_at_a_time(exchange: Exchange) -> None:
+    """Whoever numbers while another does waits for its commit, and goes on from the last position."""
+
+    async def number() -> int:
+        async with transaction(exchange.engine) as db:
+            return await feed.head(db)
+
+    await exchange.record(told("R-1"))
+    async with transaction(exchange.engine) as db:
+        first = await feed.head(db)
+        await exchange.record(told("R-2"))
+        other = asyncio.create_task(number())
+        waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        await eventually(lambda: exchange.rows(waits))
+        assert not other.done()
+    assert await other == 2 * first
+    rows = await exchange.rows("SELECT position FROM ledger_feed WHERE stream LIKE '%R-2' ORDER BY seq")
+    assert [row["position"] for row in rows] == list(range(first + 1, 2 * first + 1))
 
 
 async def test_a_replay_sends_the_same_again(exchange: Exchange) -> None:
