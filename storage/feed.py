@@ -24,6 +24,9 @@ from storage.tables import ledger, ledger_feed
 PAGE = 100
 """Entries read at once."""
 
+CHUNK = 20_000
+"""Entries numbered by one statement: the first subscription may find years of them. About a second."""
+
 _LOCK = 0x66656564  # "feed": one numbers at a time
 
 _NUMBER = text("""
@@ -32,8 +35,8 @@ _NUMBER = text("""
         SELECT stream, seq, row_number() OVER (ORDER BY known_at, stream, seq) + last AS position
         FROM (
             SELECT f.stream, f.seq, max(l.recorded_at) OVER (PARTITION BY f.stream ORDER BY f.seq) AS known_at
-            FROM ledger_feed f JOIN ledger l ON l.stream = f.stream AND l.seq = f.seq
-            WHERE f.position IS NULL
+            FROM (SELECT stream, seq FROM ledger_feed WHERE position IS NULL ORDER BY stream, seq LIMIT :most) f
+            JOIN ledger l ON l.stream = f.stream AND l.seq = f.seq
         ) fresh, (SELECT coalesce(max(position), 0) AS last FROM ledger_feed) so_far
     ) numbered
     WHERE feed.stream = numbered.stream AND feed.seq = numbered.seq
@@ -51,7 +54,8 @@ class Placed(NamedTuple):
 async def head(connection: AsyncConnection) -> int:
     """Number what has been committed; the last position then, 0 for an empty feed. Commit soon: others wait for it."""
     await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-    await connection.execute(_NUMBER)
+    while (await connection.execute(_NUMBER, {"most": CHUNK})).rowcount == CHUNK:
+        pass
     return await connection.scalar(select(func.coalesce(func.max(ledger_feed.c.position), 0))) or 0
 
 

@@ -264,8 +264,12 @@ async def test_an_entry_that_commits_late_is_not_passed(exchange: Exchange) -> N
     assert [call.json["subject"] for call in receiver.calls] == ["small/R-quick", "small/R-slow"]
 
 
-async def test_positions_follow_each_complaint_whoever_numbers(exchange: Exchange) -> None:
-    """Readers that number at once while others record give each entry one position, in the order of its complaint."""
+async def test_positions_follow_each_complaint_whoever_numbers(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers that number at once while others record give each entry one position, in the order of its complaint,
+    however few one statement takes."""
+    monkeypatch.setattr(feed, "CHUNK", 3)
 
     async def number() -> None:
         for _ in range(10):
