@@ -16,6 +16,7 @@ from activities.poke import poke_webhook
 from rules.events import EVENTS
 from rules.values import Actor
 from settings import Settings
+from starter.client import Ombud
 from storage import webhooks
 from storage.content import Vault
 from storage.database import transaction
@@ -133,6 +134,23 @@ async def test_a_process_that_was_lost_goes_on_with_the_next_event(system: Syste
     assert kinds(receiver, "R-1") == kinds(receiver, "R-2") == LIFE[:3]
     for handle in (one, other):
         await handle.terminate()
+
+
+async def test_a_revival_sends_nothing_again(system: System, receivers: list[Receiver]) -> None:
+    """A complaint that Temporal lost lives on: what was sent of it is not sent again, what comes after it is."""
+    receiver = receivers[0]
+    await subscribe(system, receiver)
+    handle = await system.open("small", "R-1")
+    await eventually(lambda: "ombud.clock.missed" in kinds(receiver, "R-1"))
+    await handle.terminate("the server lost it")
+    ombud = Ombud(system.client, system.engine, task_queue=system.settings.task_queue)
+    await ombud.revive("small/R-1")
+    again = system.client.get_workflow_handle(handle.id)
+    await again.execute_update("respond", {"text": "We are back."})
+    await eventually(lambda: "ombud.clock.done" in kinds(receiver, "R-1"))
+    ids = [call.headers["webhook-id"] for call in receiver.calls]
+    assert len(ids) == len(set(ids)) == len(LIFE)
+    await again.terminate()
 
 
 async def test_planted_names_and_secrets_go_nowhere(
