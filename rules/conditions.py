@@ -21,12 +21,14 @@ from rules.commands import (
     HandOver,
     Reclassify,
     Reject,
+    Replan,
     Request,
     Waive,
 )
 from rules.complaint import Complaint
 from rules.law import InForce
 from rules.ledger import Refused
+from rules.replan import replanned
 from rules.values import Actor
 
 AHEAD = timedelta(minutes=2)
@@ -125,6 +127,8 @@ def _about_others(case: Complaint, law: InForce, command: Command, by: Actor, no
             waits.answered(case, command, by, command.occurred_at or now)
         case Correct():
             return corrections.proposed(case, command, by, now)
+        case Replan():
+            return replanned(case, law, command, by)
         case ApproveCorrection():
             return corrections.approved(case, command, by, now)
         case Waive(clock=clock_id):

@@ -25,7 +25,7 @@ from rules.commands.handling import (
 )
 from rules.commands.opening import Complainant, OpenComplaint
 from rules.commands.parties import Acknowledge, AnswerRequest, ConfirmReport, ContestRequest, Request, Waive
-from rules.commands.record import ApproveCorrection, Assign, Correct, Note, Reclassify
+from rules.commands.record import ApproveCorrection, Assign, Correct, Note, Reclassify, Replan
 
 __all__ = [
     "COMMANDS",
@@ -59,6 +59,7 @@ __all__ = [
     "Propose",
     "Reclassify",
     "Reject",
+    "Replan",
     "Request",
     "Resolve",
     "Respond",
@@ -74,7 +75,7 @@ COMMANDS: dict[str, type[Command]] = {
     for c in (
         Respond, Answer, HandOver, UpdateCustomer, Contact, PreliminaryPlan, Findings, Propose, TellResult, Resolve,
         Accept, Reject, Withdraw, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Explain,
-        Request, AnswerRequest, ContestRequest, Waive, ConfirmReport, Correct, ApproveCorrection,
+        Request, AnswerRequest, ContestRequest, Waive, ConfirmReport, Correct, ApproveCorrection, Replan,
         Acknowledge, Note, Close,
     )
 }  # fmt: skip
