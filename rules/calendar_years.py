@@ -82,6 +82,12 @@ def years_json(years: Years) -> bytes:
     return _YEARS.dump_json(dict(sorted(years.items())))
 
 
+def plain(years: Years) -> dict[str, list[dict[str, object]]]:
+    """Years as the ledger and a contract file write them."""
+    dumped: dict[int, list[dict[str, object]]] = _YEARS.dump_python(years, mode="json", exclude_defaults=True)
+    return {str(year): holidays for year, holidays in dumped.items()}
+
+
 def years_of(text: bytes) -> Years:
     """The years in such a text."""
     return _YEARS.validate_json(text)

@@ -41,6 +41,8 @@ class Clock(Value):
     refuted_at: Instant | None = None
     """When a timely act was reported after all."""
     report: Report | None = None
+    unfounded: bool = False
+    """Whether its miss was none: its due lies behind what was taken for one. What the miss set going falls away."""
     confirmed_at: Instant | None = None
     lag_seconds: int | None = None
     """How long after it was done we learned of it."""
@@ -133,6 +135,8 @@ def judged(clock: Clock, entry: Entry) -> Clock:  # noqa: PLR0912  one for each 
             report = entry.data.get("report", "confirmed")
             confirmed_at = entry.recorded_at if report == "confirmed" else None
             reported = {"refuted_at": entry.recorded_at, "report": report, "confirmed_at": confirmed_at}
+            unfounded = "lifted" in entry.data or ("years" in entry.data and report == "confirmed")
+            reported |= {"unfounded": unfounded}
             change = reported | (_lifted(clock, entry) if entry.data.get("lifted") else _done(entry))
         case "report_answered":
             agrees = entry.data["agrees"]
@@ -145,7 +149,7 @@ def judged(clock: Clock, entry: Entry) -> Clock:  # noqa: PLR0912  one for each 
     return clock.model_copy(update=change)
 
 
-_NOT_REFUTED: dict[str, Any] = {"refuted_at": None, "report": None, "confirmed_at": None}
+_NOT_REFUTED: dict[str, Any] = {"refuted_at": None, "report": None, "confirmed_at": None, "unfounded": False}
 
 
 def _replanned(clock: Clock, entry: Entry) -> dict[str, Any]:

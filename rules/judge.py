@@ -154,12 +154,12 @@ def _judgements(
     """What is to be said of one clock that is on record."""
     promise = law.contract.obligations[clock.obligation]
     about = {"clock": clock.id, "obligation": clock.obligation, "clause": promise.clause}
-    if run is None or recalendar.fell_away(run):
+    if run is None:
         fell_away = {"report": "confirmed", "lifted": True, "lag_seconds": 0, "why": "what set it going fell away"}
         if clock.status == "missed" and not clock.cleared_at:
             said, told = recalendar.lifts(case, clock, now)
             yield Moment(now, 1, order, "miss_refuted", about | fell_away | said, told)
-        elif clock.status != "ended":
+        else:
             yield Moment(now, 1, order, "clock_ended", {**about, "reason": "superseded"})
         return
     law, counted_by = recalendar.counting(case, law, clock, run)

@@ -47,11 +47,6 @@ def keeps(clock: Clock, run: Run, paused: Pauses, plan: dict[str, Any]) -> dict[
     return kept
 
 
-def fell_away(run: Run) -> bool:
-    """Whether what set it going is no more: the miss that it follows lies ahead again."""
-    return run.ended_by == "refuted" and run.ended_at is not None and run.ended_at < run.started_at
-
-
 def lifts(case: Complaint, clock: Clock, now: datetime) -> tuple[dict[str, Any], tuple[Notice, ...]]:
     """What is said of a miss that the calendar took away, and to whom: those who were told of it. Nothing of others."""
     if not case.calendars or case.calendars[-1].at != now:

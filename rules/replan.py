@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic_core import to_jsonable_python
-
-from rules.calendar_years import Years, differ
+from rules.calendar_years import Years, differ, plain
 from rules.commands import Replan
 from rules.complaint import Complaint
 from rules.law import InForce, in_force
@@ -29,7 +27,7 @@ def replanned(case: Complaint, law: InForce, command: Replan, by: Actor) -> dict
     changed = [str(year) for year in new if calendar.knows(year)]
     why = [f"the calendar of {', '.join(published)} was published"] if published else []
     why += [f"the calendar of {', '.join(changed)} was changed"] if changed else []
-    return {"years": to_jsonable_python(new, exclude_defaults=True), "why": "; ".join(why)}
+    return {"years": plain(new), "why": "; ".join(why)}
 
 
 def new_to(case: Complaint, law: InForce, years: Years) -> Years:
