@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from rules import ladders, late_reports, recalendar, terms, waits
+from rules import closing, ladders, late_reports, recalendar, terms, waits
 from rules.clock_record import Clock
 from rules.clocks import Run, runs
 from rules.complaint import Complaint, evolve
@@ -58,9 +58,12 @@ def next_wake(case: Complaint, law: InForce) -> Wake | None:
     if case.closed:
         return None
     law = in_force(law, case)
+    derived = {(run.obligation, run.source): run for run in runs(case, law.contract)}
     wakes = []
     for clock in case.clocks:
         since = _open_wait(case, clock, law)
+        run = derived.get((clock.obligation, clock.source))
+        over = _over(run) if run else None
         if clock.status == "running" and since is None:
             wakes.append(Wake(clock.due_at + TICK, clock.id, "due"))
         if clock.status == "running" and since is not None and clock.paused_at is None:
@@ -72,8 +75,9 @@ def next_wake(case: Complaint, law: InForce) -> Wake | None:
                 for index, rung in enumerate(clock.rungs)
                 if not rung.reached and (at := ladders.rung_at(case, clock, ladder, index)) is not None
                 if (clock.status == "missed" or at < clock.due_at) and (since is None or at < since)
+                if over is None or at < over
             ]
-    if (silence := _silence(case, law)) is not None:
+    if (silence := closing.silence(case, law)) is not None:
         wakes.append(Wake(silence, "", "silence"))
     return min(wakes, default=None)
 
@@ -81,7 +85,7 @@ def next_wake(case: Complaint, law: InForce) -> Wake | None:
 def _open_wait(case: Complaint, clock: Clock, law: InForce) -> datetime | None:
     """Since when a running clock stands still, or will when the request is due."""
     promise = law.contract.obligations[clock.obligation]
-    if clock.status != "running" or not case.requests or not promise.pauses_for:
+    if clock.status != "running" or not promise.pauses_for:
         return None
     waited = waits.spells(case, law.contract.waits.order)
     return waits.pauses(waited, promise, clock.started_at, None, law.calendar).open_since
@@ -97,7 +101,7 @@ def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[Moment]:
         run_ = derived.get((clock.obligation, clock.source))
         if clock.status != "ended" or (run_ is not None and run_.ended_at is None):
             yield from _judgements(case, law, clock, run_, now, order)
-    silence = _silence(case, law)
+    silence = closing.silence(case, law)
     if silence is not None and silence <= now:
         yield Moment(
             silence,
@@ -163,7 +167,7 @@ def _judgements(
             yield Moment(now, 1, order, "clock_ended", {**about, "reason": "superseded"})
         return
     law, counted_by = recalendar.counting(case, law, clock, run)
-    waited = waits.spells(case, law.contract.waits.order) if case.requests else []
+    waited = waits.spells(case, law.contract.waits.order)
     paused = waits.pauses(waited, promise, run.started_at, run.done_at, law.calendar)
     if revised := _revision(case, clock, run, paused, law, counted_by, now):
         kind, data = revised
@@ -177,7 +181,7 @@ def _judgements(
     since = paused.open_since
     if since is not None and since <= now and clock.paused_at is None:
         yield Moment(since, 4, order, "clock_paused", {**about, "party": paused.party})
-    if case.requests and clock.status in ("met", "missed"):
+    if (case.requests or case.interludes) and clock.status in ("met", "missed"):
         right = time(clock.done_at or clock.due_at)
         if right["time"] != clock.time:
             yield Moment(now, 1, order, "clock_attributed", about | right)
@@ -243,7 +247,7 @@ def _revision(
         plan = _plan(law.contract.obligations[clock.obligation], run, law, paused.waits)
         if moved or other_waits or recalendar.differs(clock, plan):
             return "clock_replanned", {
-                "why": _why(case, run, moved=moved, other_waits=other_waits),
+                "why": "its start moved" if moved else "what stopped it changed" if other_waits else case.calendars[-1].why,
                 "was_due_at": clock.due_at.isoformat(),
                 "started_at": run.started_at.isoformat(),
                 "waits": [(a.isoformat(), b.isoformat()) for a, b in paused.waits],
@@ -262,22 +266,3 @@ def _revision(
         again = [rung.label for rung in clock.rungs if rung.reached and rung.at >= due]
         return "miss_refuted", lifted | ({"rearmed": again} if again else {})
     return None
-
-
-def _why(case: Complaint, run: Run, *, moved: bool, other_waits: bool) -> str:
-    """Why a clock is planned again."""
-    if moved:
-        follows_a_miss = any(clock.missed == run.source for clock in case.clocks)
-        return "what set it going moved" if follows_a_miss else "its start was corrected"
-    return "a wait ended or was contested" if other_waits else case.calendars[-1].why
-
-
-def _silence(case: Complaint, law: InForce) -> datetime | None:
-    """When silence closes the case: the contract's time after the last telling of the result."""
-    if case.closed or not case.did("resolve", "answer"):
-        return None
-    path = law.contract.path(case.now_is.kind, case.now_is.category, case.now_is.level, case.grade)
-    told = case.last("tell_result.customer") if "confirming" in path else case.last("resolve", "answer")
-    if told is None:
-        return None
-    return terms.due(law.contract.confirmation.silence, told, law.calendar).at

@@ -180,7 +180,7 @@ def test_a_provisional_miss_becomes_final_when_it_stays_a_miss() -> None:
     assert types(told) == ["replanned", "clock_replanned", "clock_replanned"]
     clock = story.clock("resolution")
     assert (clock.status, clock.provisional, clock.due_at) == ("missed", False, at("2027-01-13 18:00"))
-    assert planned(told)["explanation#1"]["why"] == "what set it going moved"
+    assert planned(told)["explanation#1"]["why"] == "its start moved"
     assert notices(told) == {}
 
 
