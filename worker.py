@@ -19,12 +19,14 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.between import Between
+from activities.circulars import Circulars
 from activities.mailer import Mailer
 from activities.post import PostOffice
 from activities.records import Records
 from settings import Settings, SettingsError, load_settings
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
 from temporal_client import TemporalUnreachableError, connect_temporal
+from workflows.circular import Circular
 from workflows.complaint import Complaint
 from workflows.post import Post
 from workflows.search_attributes import ALL
@@ -50,12 +52,13 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
     try:
         records = Records(engine, client, settings)
         between = Between(client, settings.task_queue)
+        circulars = Circulars(engine, client, settings)
         posts = PostOffice(engine, client, Mailer(settings), settings)
         async with Worker(
             client,
             task_queue=settings.task_queue,
-            workflows=[Complaint, Post],
-            activities=[*records.activities, *posts.activities, *between.activities],
+            workflows=[Complaint, Circular, Post],
+            activities=[*records.activities, *posts.activities, *between.activities, *circulars.activities],
             graceful_shutdown_timeout=timedelta(seconds=20),
             max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         ) as running:

@@ -1,4 +1,4 @@
-"""The public holidays of whole years as somebody states them: what is wrong with them, and whether they say anything new.
+"""The public holidays of whole years as somebody states them: what is wrong with them, and what is new in them.
 
 A year is known as a whole or not at all (invariant 9): what is stated of a year replaces what was known of it.
 """

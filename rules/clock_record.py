@@ -53,6 +53,8 @@ class Clock(Value):
     """Since when it stands still, waiting for a party it pauses for."""
     waived: int | None = None
     """The entry by which the principal waived it."""
+    replanned: bool = False
+    """Whether its due was counted anew since it started."""
     calendar: int = 0
     """The entry of the re-plan whose calendar its due follows; 0 for the calendar pinned at receipt."""
     overtaken: tuple[str, ...] = ()
@@ -166,6 +168,7 @@ def _replanned(clock: Clock, entry: Entry) -> dict[str, Any]:
         "waits": tuple((datetime.fromisoformat(a), datetime.fromisoformat(b)) for a, b in data.get("waits", ())),
         "paused_at": datetime.fromisoformat(data["paused_at"]) if data.get("paused_at") else None,
         "rungs": rungs,
+        "replanned": True,
         "calendar": calendar,
         "overtaken": tuple(overtaken) if calendar > clock.calendar else (),
     }

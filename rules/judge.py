@@ -245,9 +245,10 @@ def _revision(
     behind = clock.calendar < counted_by
     if moved or other_waits or behind:
         plan = _plan(law.contract.obligations[clock.obligation], run, law, paused.waits)
+        by_calendar = case.calendars[-1].why if case.calendars else ""
         if moved or other_waits or recalendar.differs(clock, plan):
             return "clock_replanned", {
-                "why": "its start moved" if moved else "what stopped it changed" if other_waits else case.calendars[-1].why,
+                "why": "its start moved" if moved else "what stopped it changed" if other_waits else by_calendar,
                 "was_due_at": clock.due_at.isoformat(),
                 "started_at": run.started_at.isoformat(),
                 "waits": [(a.isoformat(), b.isoformat()) for a, b in paused.waits],

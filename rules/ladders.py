@@ -140,7 +140,5 @@ def _answering(case: Complaint, clock: Clock, index: int) -> list[NoticeState]:
     late = clock.rungs[index].at >= clock.due_at
     labels = {r.label for r in clock.rungs[:index] if not late or r.at >= clock.due_at}
     return [
-        n
-        for n in case.notices
-        if n.clock == clock.id and n.rung in labels and (not late or n.round == clock.rearmed)
+        n for n in case.notices if n.clock == clock.id and n.rung in labels and (not late or n.round == clock.rearmed)
     ]

@@ -19,7 +19,8 @@ ANN = {"role": "handler.owner", "person": "p.ann"}
 BOB = {"role": "principal.responsible_person", "person": "p.bob"}
 NEW_YEAR = [{"name": {"en": "New Year's Day", "zh-CN": "元旦"}, "off": ["2027-01-01"]}]
 LONG_NEW_YEAR = [{"name": "New Year", "off": ["2027-01-01", "2027-01-04", "2027-01-05"], "work": ["2027-01-09"]}]
-SHORTER = [{"name": "New Year", "off": ["2027-01-01"], "work": ["2027-01-02", "2027-01-03", "2027-01-09", "2027-01-10"]}]
+WORKED = ["2027-01-02", "2027-01-03", "2027-01-09", "2027-01-10"]
+SHORTER = [{"name": "New Year", "off": ["2027-01-01"], "work": WORKED}]
 """Four days of the weekend worked in return: dues come earlier."""
 
 
@@ -146,7 +147,12 @@ def test_a_miss_that_appears_is_found_by_the_calendar_and_told_once() -> None:
     assert [entry.data["rung"] for entry in rungs] == ["95%", "due", "+10 minutes"], "every rung is on record, in order"
     assert {entry.data["passed"] for entry in rungs} == {"before its calendar was known"}
     due = next(entry for entry in rungs if entry.data["rung"] == "due")
-    assert [n.role for n in due.notices] == ["handler.owner", "handler.team_lead", "handler.manager", "handler.director"]
+    assert [n.role for n in due.notices] == [
+        "handler.owner",
+        "handler.team_lead",
+        "handler.manager",
+        "handler.director",
+    ]
     assert [entry.data["rung"] for entry in rungs if entry.notices] == ["due"], "each role hears of it once"
 
 
@@ -190,9 +196,14 @@ def test_a_miss_that_was_done_late_falls_away_when_it_was_in_time_after_all() ->
     story.live("2027-01-20 10:00")
     assert (story.clock("resolution").status, story.clock("explanation").status) == ("missed", "missed")
     told = replan(story, "2027-01-20 10:00", LONG_NEW_YEAR)
-    assert [k for k in types(told) if k != "clock_replanned"] == ["replanned", "clock_unmet", "miss_refuted", "miss_refuted", "clock_ended"]
+    kinds = ["replanned", "clock_unmet", "miss_refuted", "miss_refuted", "clock_ended"]
+    assert [kind for kind in types(told) if kind != "clock_replanned"] == kinds
     clock = story.clock("resolution")
-    assert (clock.report, clock.done_at, clock.cleared_at) == ("confirmed", at("2027-01-13 10:00"), at("2027-01-20 10:00"))
+    assert (clock.report, clock.done_at, clock.cleared_at) == (
+        "confirmed",
+        at("2027-01-13 10:00"),
+        at("2027-01-20 10:00"),
+    )
     assert (story.clock("explanation").status, story.clock("explanation").report) == ("ended", "confirmed")
     assert [n.role for entry in told for n in entry.notices] == ["handler.manager", "handler.manager"]
 
@@ -406,7 +417,9 @@ def resolved(when: str, until: str, **changes: Any) -> Story:
 
 def laddered(shares: list[int] | None = None) -> Story:
     """A resolution with a ladder of several steps and roles, to be opened."""
-    roles = ["handler.owner", "handler.owner", "handler.team_lead"] if shares else ["handler.owner", "handler.team_lead"]
+    roles = (
+        ["handler.owner", "handler.owner", "handler.team_lead"] if shares else ["handler.owner", "handler.team_lead"]
+    )
     steps = [{"at": f"{n}%", "tell": role} for n, role in zip(shares or [50, 95], roles, strict=True)]
     late = [{"at": "due", "tell": "handler.manager"}, {"after": "10 minutes", "tell": "handler.director"}]
     promise = SMALL["obligations"]["resolution"] | {"ladder": steps + late}

@@ -31,7 +31,11 @@ ACTS: dict[str, list[dict[str, Any]]] = {
 }
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(sorted(ACTS)), st.integers(0, 3), st.integers(1, 60 * 24 * 8), st.integers(0, 3000), st.booleans()
+        st.sampled_from(sorted(ACTS)),
+        st.integers(0, 3),
+        st.integers(1, 60 * 24 * 8),
+        st.integers(0, 3000),
+        st.booleans(),
     ),
     max_size=14,
 )
