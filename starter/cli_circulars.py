@@ -103,7 +103,7 @@ def tell_incident(incident: str, act: Command, *, contract: str | None, why: str
 
 
 async def shown(send: Callable[[Watch], Awaitable[Carried]]) -> None:
-    """Send a circular behind a progress bar; then its counts, and who did not take it. Ends with 1 if anybody did not."""
+    """Send a circular behind a progress bar, then show its counts and who did not take it. Ends with 1 if anybody."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from starter.cli_reading import table

@@ -74,10 +74,10 @@ def stream_of(id_: str) -> str:
 
 async def contracts_of(connection: AsyncConnection, incident: str) -> dict[str, int]:
     """The contracts under which an incident was reported, each with how many of its complaints are open."""
-    still = func.count().filter(complaints.c.closed_at.is_(None))
+    still = func.count().filter(complaints.c.closed_at.is_(None)).label("open")
     query = select(complaints.c.contract, still).where(complaints.c.incident == incident)
     rows = await connection.execute(query.group_by(complaints.c.contract).order_by(complaints.c.contract))
-    return dict(rows.tuples().all())
+    return {row.contract: row.open for row in rows}
 
 
 async def address_incident(connection: AsyncConnection, id_: str, incident: str, contract: str) -> None:
