@@ -41,10 +41,10 @@ def mistakes(years: Mapping[int, tuple[Holiday, ...]]) -> Iterator[tuple[tuple[s
                 for place, day in enumerate(days):
                     if day.year != year:
                         yield (*here, kind, place), f"{day} lies in {day.year}, not in {year}"
-                    elif (before := said.setdefault(day, kind)) != kind:
-                        yield (*here, kind, place), f"{day} is both off and worked"
-                    elif before == kind and days.index(day) != place:
-                        yield (*here, kind, place), f"{day} stands here twice"
+                    elif (before := said.get(day)) is not None:
+                        twice = "stands here twice" if before == kind else "is both off and worked"
+                        yield (*here, kind, place), f"{day} {twice}"
+                    said.setdefault(day, kind)
 
 
 def unusable(calendar: CalendarSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
