@@ -194,6 +194,7 @@ _SHOWN = (
         "category",
         "to",
         "into",
+        "complaint",
         "person",
         "opens",
         "follow",
