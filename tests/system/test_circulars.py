@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer
 
 import activities.circulars
 from activities.interface import Counts, circular_id
@@ -27,12 +28,15 @@ from starter.errors import Refused
 from storage import contracts
 from storage.database import create_engine, transaction
 from storage.rebuild import rebuild
+from temporal_client import DATA_CONVERTER
 from tests.support.history import unharmed
 from tests.support.story import SMALL
 from tests.support.system import System
 from tests.support.system import publish as shipped
 from tests.support.wait import eventually
 from worker import worker
+from workflows.circular import Circular as CircularWorkflow
+from workflows.complaint import Complaint
 
 LEAD = Actor(role="handler.manager", person="p.wang")
 NOW = datetime.now(UTC)
@@ -227,6 +231,11 @@ async def test_a_year_that_became_known_re_plans_every_open_complaint_once(syste
     async with ombud.reading() as connection:
         assert (await replanning.outstanding(connection, "small")).behind == []
     assert await rebuild(system.engine, apply=False) == []
+    for id_ in (circular_id("replan-1"), "complaint/small/OLD-00"):
+        handle = system.client.get_workflow_handle(id_)
+        await unharmed(handle)
+        history = await handle.fetch_history()
+        await Replayer(workflows=[CircularWorkflow, Complaint], data_converter=DATA_CONVERTER).replay_workflow(history)
     state = await ombud.state("small/OLD-00")
     assert list(state.calendar) == [str(year)]
 
