@@ -14,6 +14,7 @@ import typer
 
 from starter import (
     cli_admin,
+    cli_circulars,
     cli_complaints,
     cli_contract,
     cli_demo,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for group in (
     cli_complaints,
+    cli_circulars,
     cli_reading,
     cli_supervise,
     cli_import,

@@ -6,10 +6,12 @@ that are not named here change no projection.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from rules.calendar_years import fingerprint, years_of
 from rules.ledger import Entry
 from storage.changes import Changes, Row
 from storage.tables import clocks, complaints, links, messages, notices, webhooks
@@ -18,6 +20,9 @@ _AS_OPENED = (
     *("contract", "reference", "kind", "category", "level", "grade", "channel", "language", "route"),
     *("complainant", "against", "incident", "follows"),
 )
+
+LIFTED = "miss_lifted"
+"""What the news is called that a miss fell away by the calendar."""
 
 _BY_ITSELF = {"opened": "open", "closed": "close", "miss_refuted": "late_report"}
 """What an entry is called as an act when no command made it."""
@@ -137,6 +142,8 @@ def _of_complaint(entry: Entry) -> Row:  # noqa: PLR0911  one for each type
             return {"owner": data["person"]}
         case "resolved":
             return {"resolved_at": entry.occurred_at, "outcome": data["outcome"]}
+        case "replanned":
+            return {"calendar": _calendar(entry)}
         case "correction_approved":
             return _corrected(data)
         case "rejected":
@@ -155,6 +162,12 @@ def _of_complaint(entry: Entry) -> Row:  # noqa: PLR0911  one for each type
             back = {"resolved_at": None, "outcome": None} if data["reason"] == "customer wrote" else {}
             return {"closed_at": None, "closed_reason": None, "merged_into": None, "reopenings": 1, **back}
     return {}
+
+
+def _calendar(entry: Entry) -> Row:
+    """By year, the entry that brought it and what its days are, to tell it from another account of them."""
+    years = years_of(json.dumps(entry.data["years"]).encode())
+    return {str(year): {"entry": entry.seq, "days": fingerprint(holidays)} for year, holidays in years.items()}
 
 
 def _corrected(data: dict[str, Any]) -> Row:
@@ -217,10 +230,13 @@ def _of_clock(entry: Entry) -> Row:
         case "clock_paused":
             row = {"paused_at": at}
         case "clock_replanned":
-            row = {"started_at": _time(data["started_at"]), "replans": 1, "paused_at": None, **_plan(data)}
+            row = {"started_at": _time(data["started_at"]), "replans": 1, "paused_at": _time(data.get("paused_at"))}
+            row |= _plan(data) | ({"late_seconds": data["late_seconds"]} if "late_seconds" in data else {})
         case "miss_refuted":
             row = {"refuted_at": entry.recorded_at, "report": data.get("report", "confirmed")}
             row |= {"lifted_at": at} if data.get("lifted") else {"done_at": at, "lag_seconds": data["lag_seconds"]}
+            again = {rung: {"again": at.isoformat()} for rung in data.get("rearmed", ())}
+            row |= {"reached": again} if again else {}
         case "report_answered":
             row = {"report": "confirmed" if data["agrees"] else "not_agreed"}
         case "rung_reached":
@@ -248,7 +264,7 @@ def _planned(complaint: str, entry: Entry) -> list[Row]:
             "seq": entry.seq,
             "clock": data.get("clock"),
             "rung": data.get("rung"),
-            "command": data.get("command") or _BY_ITSELF.get(entry.type),
+            "command": data.get("command") or (LIFTED if "@lifted " in notice.key else _BY_ITSELF.get(entry.type)),
             "role": notice.role,
             "urgent": notice.urgent,
             "occurred_at": entry.occurred_at,

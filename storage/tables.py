@@ -8,7 +8,8 @@ Three kinds stand side by side:
   `storage.projector` and by nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING`
   are the exception: they say how a delivery is going, stand in no ledger and are not compared.
 - **Working tables**: `people`, `holders` and `directory_version` (the directory, live), `rejects` (starts that cannot
-  become a complaint), `ledger_feed` (all complaints' entries in one row), `webhook_cursors` (how far each webhook is).
+  become a complaint), `ledger_feed` (all complaints' entries in one row), `webhook_cursors` (how far each webhook is),
+  `circulars` and `letters` (commands to many complaints, and each one's answer).
 
 A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>`,
 `message/<message id>` and `webhook/<webhook id>`; content lies under the stream and sequence of the entry that refers
@@ -190,6 +191,7 @@ complaints = Table(
         info={MERGE: SUM},
     ),
     _needed("history", Boolean, comment="an old case brought in for the record: nobody was told"),
+    _objects("calendar", "years re-planned while it was open: the entry that brought them, and what their days are"),
     _objects("flags", "what is odd about it, by the sequence of the entry that says so"),
     Index(None, "contract", "received_at"),
     Index("complaints_open_idx", "contract", "stage", postgresql_where=text("closed_at IS NULL")),
@@ -386,6 +388,33 @@ rejects = Table(
     _needed("reason"),
     PrimaryKeyConstraint("workflow_id", "recorded_at"),
     comment="starts that cannot become a complaint",
+)
+
+circulars = Table(
+    "circulars",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _needed("digest", comment="SHA-256 of the start: other content under the same id is a conflict"),
+    _needed("command"),
+    Column("incident", Text),
+    Column("contract", Text),
+    _needed("by", comment="role, and person where named"),
+    _needed("sent_at", Time),
+    Column("finished_at", Time, comment="since then every complaint has answered or is gone"),
+    comment="commands that went to many complaints; why lies in content, stream circular/<id>",
+)
+
+letters = Table(
+    "letters",
+    metadata,
+    Column("circular", ForeignKey("circulars.id"), nullable=False),
+    _needed("complaint"),
+    Column("outcome", Text, comment="taken, refused or gone; NULL until it answers"),
+    Column("seq", Integer, comment="the ledger entry of the complaint that records the command"),
+    Column("reason", Text, comment="why it was not taken"),
+    PrimaryKeyConstraint("circular", "complaint"),
+    Index("letters_open_idx", "circular", "complaint", postgresql_where=text("outcome IS NULL")),
+    comment="what each complaint made of a circular",
 )
 
 people = Table(
