@@ -105,6 +105,9 @@ class Writer:
         said = one_line(texts.get(1, {}).get("content", ""))
         return said if len(said) <= EXCERPT else said[: EXCERPT - 1] + "…"
 
+    def case_url(self, complaint: str) -> str:
+        """Where the Web UI shows a complaint; nothing when nobody said where that is."""
+        return web_ui(self._ui_url, self._namespace, complaint_id(*complaint.split("/", 1)))
+
     def _urls(self, complaint: str, person: str) -> Urls:
-        ui = web_ui(self._ui_url, self._namespace, complaint_id(*complaint.split("/", 1)))
-        return Urls(ui, self._files.url(Addressed(complaint, person)))
+        return Urls(self.case_url(complaint), self._files.url(Addressed(complaint, person)))

@@ -14,6 +14,7 @@ import typer
 
 from starter import (
     cli_admin,
+    cli_circulars,
     cli_complaints,
     cli_contract,
     cli_demo,
@@ -25,6 +26,7 @@ from starter import (
     cli_supervise,
     cli_survey,
     cli_token,
+    cli_webhook,
 )
 from starter.errors import OmbudError
 
@@ -36,6 +38,7 @@ app = typer.Typer(
 )
 for group in (
     cli_complaints,
+    cli_circulars,
     cli_reading,
     cli_supervise,
     cli_survey,
@@ -43,6 +46,7 @@ for group in (
     cli_import,
     cli_contract,
     cli_directory,
+    cli_webhook,
     cli_admin,
     cli_revive,
     cli_token,

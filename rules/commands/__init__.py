@@ -44,6 +44,7 @@ from rules.commands.record import (
     Note,
     Reclassify,
     Recuse,
+    Replan,
     UndoMerge,
 )
 
@@ -89,6 +90,7 @@ __all__ = [
     "Recuse",
     "Reject",
     "Release",
+    "Replan",
     "Request",
     "Resolve",
     "Respond",
@@ -107,7 +109,7 @@ COMMANDS: dict[str, type[Command]] = {
         Respond, Answer, HandOver, UpdateCustomer, Contact, PreliminaryPlan, Findings, Propose, TellResult, Resolve,
         Accept, Reject, AnswerSurvey, Withdraw, TakeBack, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Recuse,
         Explain, Request, AnswerRequest, ContestRequest, Demand, AnswerDemand, Waive, ConfirmReport, Correct,
-        ApproveCorrection, Link, Merge, UndoMerge, Acknowledge, Note, Close,
+        ApproveCorrection, Replan, Link, Merge, UndoMerge, Acknowledge, Note, Close,
     )
 }  # fmt: skip
 """Every command by its name, which is also the name of its update and its signal."""
