@@ -50,6 +50,8 @@ class NoticeState(Value):
     """The command it tells of, or nothing for a rung."""
     clock: str = ""
     rung: str = ""
+    crowd: str = ""
+    """What it is told together with, where it is told once for all cases of an incident."""
     accepted: bool = False
     undeliverable_at: Instant | None = None
     acknowledged: int | None = None
@@ -95,6 +97,7 @@ class Complaint(Value):
     grade: str | None = None
     language: str | None = None
     against: str | None = None
+    incident: str | None = None
     history: bool = False
     owner: str | None = None
     seq: int = 0
@@ -157,6 +160,7 @@ def opened(entry: Entry) -> Complaint:
         grade=data.get("grade"),
         language=data.get("language"),
         against=data.get("against"),
+        incident=data.get("incident"),
         history=data.get("history", False),
         seq=entry.seq,
         episodes=(
@@ -189,6 +193,7 @@ def evolve(case: Complaint, entry: Entry) -> Complaint:
                 of=data.get("command", ""),
                 clock=data.get("clock", ""),
                 rung=data.get("rung", ""),
+                crowd=notice.crowd or "",
             )
             for notice in entry.notices
         )

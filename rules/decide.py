@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,8 +19,8 @@ from rules.complaint import Complaint, evolve, opened
 from rules.conditions import check, doer, happened, known
 from rules.judge import settle
 from rules.law import InForce
-from rules.ledger import ContentRef, Entry, Refused, content_ref, digest
-from rules.moments import notices_of_act
+from rules.ledger import ContentRef, Entry, Notice, Refused, content_ref, digest
+from rules.moments import notices, notices_of_act
 from rules.notices import Outcome
 from rules.stage import allows
 from rules.values import SYSTEM, Actor
@@ -147,7 +148,7 @@ def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: 
         digest=fingerprint if key else None,
         data=data,
         content=_refs(texts),
-        notices=_tells(case, law, command),
+        notices=_tells(case, law, command, data.get("notices", ())),
     )
     entries = [entry]
     before, case = case, evolve(case, entry)
@@ -228,7 +229,9 @@ def deliver(case: Complaint, law: InForce, outcome: Outcome, now: datetime) -> D
     return Decision(case, [entry, *judged])
 
 
-def _tells(case: Complaint, law: InForce, command: Command) -> tuple[Any, ...]:
+def _tells(case: Complaint, law: InForce, command: Command, answers: Collection[str]) -> tuple[Notice, ...]:
+    """Whom a command tells; `answers` are the notices that it acknowledges. What was told once for all cases of an
+    incident is also passed on once for all of them."""
     if case.history:
         return ()
     told = notices_of_act(case, law.contract, command.name)
@@ -237,8 +240,9 @@ def _tells(case: Complaint, law: InForce, command: Command) -> tuple[Any, ...]:
         asked = law.contract.model_copy(update={"notices": {command.name: roles}})
         return notices_of_act(case, asked, command.name)
     if isinstance(command, Acknowledge) and command.to:
-        passed = law.contract.model_copy(update={"notices": {command.name: (command.to,)}})
-        told += notices_of_act(case, passed, command.name)
+        crowds = {notice.crowd for notice in case.notices if notice.key in answers}
+        crowd = f"{crowds.pop()}/passed" if len(crowds) == 1 and all(crowds) else ""
+        told += notices(case, f"{command.name}#{case.seq + 1}", (command.to,), crowd=crowd, crowded=(command.to,))
     return told
 
 

@@ -11,6 +11,10 @@ from rules.directory import Absence, Directory, Interval, Member
 
 NOBODY = "nobody stands behind the role"
 OFF_DUTY = "nobody on duty"
+ONLY_THEM = "nobody but the person complained about stands behind the role"
+
+AHEAD = timedelta(days=60)
+"""So far a next shift is looked for; a roster that begins later has to be imported again by then, as all are."""
 
 
 class Nobody(NamedTuple):
@@ -59,7 +63,7 @@ def holder(
     """
     held = directory.holders(contract, role) if directory else ()
     if directory is None or not set(held) - {against}:
-        return Nobody(NOBODY)
+        return Nobody(ONLY_THEM if held else NOBODY)
     people = directory.people
     for person in held:
         if person != against and not absence(people[person], at) and on_shift(people[person], at):
@@ -118,3 +122,14 @@ def _steps(
         ahead += deputies
         seen |= deputies
     return pairwise(sorted(cuts))
+
+
+def comes_next(
+    directory: Directory | None, contract: str, role: str, at: datetime, against: str | None = None
+) -> tuple[datetime, str] | None:
+    """Who stands behind a role next after an instant, and from when; nothing when nobody does for `AHEAD`."""
+    held = directory.holders(contract, role) if directory else ()
+    for start, _ in _steps(directory, held, at.astimezone(UTC), at.astimezone(UTC) + AHEAD):
+        if isinstance(found := holder(directory, contract, role, start, against), str):
+            return start, found
+    return None

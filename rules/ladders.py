@@ -56,31 +56,45 @@ def reached(
             continue
         step = promise.ladder[index]
         data: dict[str, Any] = {**about, "rung": rung.label}
-        roles = step.tell
+        roles, steps = step.tell, [step]
         if over is not None and over <= clock.due_at:
             data["passed"], roles = "over before it could be told", ()
         elif answered := _acknowledged(case, clock, promise.ladder, index):
             data["silenced_by"], roles = answered, ()
         elif at <= clock.known_at - PROMPT:
             data["passed"] = "before it was registered"
-            roles = _told_once(clock, promise.ladder, index)
+            steps = _told_once(clock, promise.ladder, index)
+            roles = tuple(role for told in steps for role in told.tell)
         yield Moment(
             at,
             4,
             order,
             "rung_reached",
             data,
-            notices(case, f"{clock.id}@{rung.label}", roles, promise.urgent),
+            notices(
+                case,
+                f"{clock.id}@{rung.label}",
+                roles,
+                promise.urgent,
+                crowd=f"{case.contract}/{case.incident}/{clock.obligation}@{rung.label}" if case.incident else "",
+                crowded=_crowded(steps),
+            ),
         )
         return
 
 
-def _told_once(clock: Clock, ladder: tuple[Step, ...], index: int) -> tuple[str, ...]:
+def _crowded(steps: Sequence[Step]) -> set[str]:
+    """The roles that all of these steps tell once an incident."""
+    told = {role for step in steps for role in step.tell}
+    return told - {role for step in steps if step.per == "case" for role in step.tell}
+
+
+def _told_once(clock: Clock, ladder: tuple[Step, ...], index: int) -> list[Step]:
     """Of the rungs passed before registration only the last tells, and tells every role of them (invariant 11)."""
     passed = [i for i, rung in enumerate(clock.rungs) if rung.at <= clock.known_at - PROMPT]
     if index != passed[-1]:
-        return ()
-    return tuple(dict.fromkeys(role for i in passed for role in ladder[i].tell))
+        return []
+    return [ladder[i] for i in passed]
 
 
 def rung_at(case: Complaint, clock: Clock, ladder: tuple[Step, ...], index: int) -> datetime | None:

@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules.duty import Nobody, held_throughout, holder
+from rules.duty import Nobody, comes_next, held_throughout, holder
 from storage.directory import Person, stored
 from storage.ledger import stream_of
 from storage.tables import clocks, complaints, ledger, messages, notices, people
 
 MOST = 200
 """Notices in one message; the rest leave with the next one at once."""
+
+_CLAIMS = 0x706F7374  # "post"
 
 Told = Mapping[str, Any]
 """A notice with all that is said of it: `notice_…`, `case_…` and `clock_…` columns, and the ledger `entry`."""
@@ -26,6 +28,7 @@ class Waiting(NamedTuple):
 
     key: str
     urgent: bool
+    crowd: str | None
 
 
 class Group(NamedTuple):
@@ -46,6 +49,8 @@ class Behind(NamedTuple):
     """With the reason."""
     late: set[str]
     """Those of the persons who did not stand there all the time since, and may not know that it waits."""
+    soon: dict[str, datetime]
+    """Who comes on duty next where nobody stands now, and when."""
 
     def count(self, person: str) -> int:
         """How many notices wait for this person, those held by other transactions included."""
@@ -103,17 +108,20 @@ async def behind(connection: AsyncConnection, at: datetime, person: str | None =
     query = (
         select(notices.c.contract, notices.c.role, complaints.c.against, func.count(), func.min(notices.c.planned_at))
         .join(complaints, complaints.c.id == notices.c.complaint)
-        .where(_planned())
+        .where(waits())
         .group_by(notices.c.contract, notices.c.role, complaints.c.against)
     )
     if person is not None:
         query = query.where(notices.c.role.in_(directory.reach(person) if directory else ()))
-    found = Behind({}, {}, set())
+    found = Behind({}, {}, set(), {})
     for row in await connection.execute(query):
         group = Group(*row)
         told = holder(directory, group.contract, group.role, at, group.against)
         if isinstance(told, Nobody):
             found.nobody[group] = told.reason
+            if next_ := comes_next(directory, group.contract, group.role, at, group.against):
+                begins, heir = next_
+                found.soon[heir] = min(begins, found.soon.get(heir, begins))
         else:
             found.persons.setdefault(told, []).append(group)
             if directory and not held_throughout(directory, *group[:2], group.since, at, group.against):
@@ -122,26 +130,39 @@ async def behind(connection: AsyncConnection, at: datetime, person: str | None =
 
 
 async def waiting(connection: AsyncConnection, groups: Sequence[Group]) -> list[Waiting]:
-    """The notices of these groups, urgent ones first; held by this transaction until it ends."""
-    found = await connection.execute(
-        select(notices.c.key, notices.c.urgent)
+    """The notices of these groups that make the next message; held by this transaction until it ends.
+
+    As many lines as a message holds, urgent ones first. All that wait of one crowd are one line.
+    """
+    line = func.coalesce(notices.c.crowd, notices.c.key)
+    lines = await connection.scalars(
+        select(line)
         .join(complaints, complaints.c.id == notices.c.complaint)
-        .where(_planned(), _of(groups))
-        .order_by(notices.c.urgent.desc(), notices.c.planned_at, notices.c.key)
+        .where(waits(), of(groups))
+        .group_by(line)
+        .order_by(func.bool_or(notices.c.urgent).desc(), func.min(notices.c.planned_at), line)
         .limit(MOST)
+    )
+    found = await connection.execute(
+        select(notices.c.key, notices.c.urgent, notices.c.crowd)
+        .join(complaints, complaints.c.id == notices.c.complaint)
+        .where(waits(), of(groups), line.in_(lines.all()))
+        .order_by(notices.c.urgent.desc(), notices.c.planned_at, notices.c.key)
         .with_for_update(of=notices, skip_locked=True)
     )
     return [Waiting(*row) for row in found]
 
 
 async def unmanned(connection: AsyncConnection, found: Behind) -> list[Unmanned]:
-    """The notices behind which nobody stands, as far as their complaint is open and can go on to the next step."""
+    """The notices behind which nobody stands, as far as their complaint is open, can go on to the next step, and has
+    not heard of it."""
     if not found.nobody:
         return []
     rows = await connection.execute(
         select(notices.c.key, notices.c.complaint, notices.c.contract, notices.c.role, complaints.c.against)
         .join(complaints, complaints.c.id == notices.c.complaint)
-        .where(_planned(), _of(list(found.nobody)), complaints.c.closed_at.is_(None))
+        .where(waits(), of(list(found.nobody)))
+        .where(notices.c.undeliverable_at.is_(None), complaints.c.closed_at.is_(None))
         .order_by(notices.c.key)
     )
     reasons = {group[:3]: reason for group, reason in found.nobody.items()}
@@ -149,10 +170,16 @@ async def unmanned(connection: AsyncConnection, found: Behind) -> list[Unmanned]
 
 
 async def who_waits(connection: AsyncConnection, found: Behind) -> list[str]:
-    """Everybody with something to deliver or to report: whom to poke after the directory changed or data came back."""
+    """Everybody with something to deliver or to report, now or from their next shift on: whom to poke after the
+    directory changed or data came back."""
     open_ = messages.c.accepted_at.is_(None) & messages.c.undeliverable_at.is_(None)
     begun = await connection.scalars(select(messages.c.person).where(open_ | messages.c.untold).distinct())
-    return sorted({*found.persons, *begun})
+    return sorted({*found.persons, *found.soon, *begun})
+
+
+async def alone(connection: AsyncConnection, id_: str) -> None:
+    """Let one transaction at a time claim for a person: what a crowd was told must not be told twice."""
+    await connection.execute(select(func.pg_advisory_xact_lock(_CLAIMS, func.hashtext(id_))))
 
 
 async def last_accepted(connection: AsyncConnection, id_: str) -> datetime | None:
@@ -249,13 +276,14 @@ async def heard(connection: AsyncConnection, of: Sequence[str]) -> None:
     await connection.execute(update(messages).where(messages.c.id.in_(of)).values(untold=False))
 
 
-def _planned() -> ColumnElement[bool]:
-    """As the index of what waits says it."""
-    return and_(
-        notices.c.claimed_at.is_(None), notices.c.undeliverable_at.is_(None), notices.c.acknowledged_at.is_(None)
-    )
+def waits() -> ColumnElement[bool]:
+    """What waits for somebody to claim it, as its index says it. Nobody was on duty for some that tell of an act: the
+    complaint went on, and whoever comes next is told all the same."""
+    still = or_(notices.c.undeliverable_at.is_(None), notices.c.command.is_not(None))
+    return and_(notices.c.claimed_at.is_(None), notices.c.acknowledged_at.is_(None), still)
 
 
-def _of(groups: Sequence[Group]) -> ColumnElement[bool]:
+def of(groups: Sequence[Group]) -> ColumnElement[bool]:
+    """What belongs to these groups, where a notice is joined with its complaint."""
     about = tuple_(notices.c.contract, notices.c.role, func.coalesce(complaints.c.against, ""))
     return about.in_([(group.contract, group.role, group.against or "") for group in groups])

@@ -12,7 +12,7 @@ from typing import Any
 
 from rules.ledger import Entry
 from storage.changes import Changes, Row
-from storage.tables import clocks, complaints, messages, notices
+from storage.tables import clocks, complaints, crowd_answers, messages, notices
 
 _AS_OPENED = (
     *("contract", "reference", "kind", "category", "level", "grade", "channel", "language", "route"),
@@ -48,6 +48,8 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
 
     - `claimed`: data `person`, `channel`, `language` and `notices`, the keys it carries
     - `accepted`: the recipient's server took it; data `reply`, its answer
+    - `joined`: data `notices`, keys of later ones that it told of already, as one of their crowd; it was accepted then
+    - `answered`: by the recipient, for all of a crowd, later ones too; data `crowd`, `follow`, and `until` or `to`
     - `undeliverable`, `bounced`: data `reason`
     """
     for entry in entries:
@@ -61,10 +63,32 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
                     changes.change(notices, {"key": key}, {"message": message, **told})
             case "accepted":
                 changes.change(messages, {"id": message}, {"accepted_at": at, "reply": data["reply"]})
-                changes.change(notices, {"message": message}, {"accepted_at": at})
+                # What joined carries its own: without this a rebuild would give it the time of the message.
+                changes.change(notices, {"message": message, "joined": False}, {"accepted_at": at})
+            case "joined":
+                for key in data["notices"]:
+                    told = {"person": data["person"], "claimed_at": at, "accepted_at": at}
+                    changes.change(notices, {"key": key}, {"message": message, "joined": True, **told})
+            case "answered":
+                changes.add(crowd_answers, _answer(message, entry))
             case "undeliverable" | "bounced":
                 changes.change(messages, {"id": message}, {"undeliverable_at": at, "reason": data["reason"]})
                 changes.change(notices, {"message": message}, {"undeliverable_at": at})
+
+
+def _answer(message: str, entry: Entry) -> Row:
+    data = entry.data
+    return {
+        "message": message,
+        "seq": entry.seq,
+        "crowd": data["crowd"],
+        "role": entry.by.role,
+        "person": entry.by.person,
+        "answered_at": entry.occurred_at,
+        "follow": data["follow"],
+        "until": _time(data.get("until")),
+        "passed_to": data.get("to"),
+    }
 
 
 def _opened(complaint: str, version: str, entry: Entry) -> Row:
@@ -187,6 +211,8 @@ def _planned(complaint: str, entry: Entry) -> list[Row]:
             "command": data.get("command") or _BY_ITSELF.get(entry.type),
             "role": notice.role,
             "urgent": notice.urgent,
+            "crowd": notice.crowd,
+            "joined": False,
             "occurred_at": entry.occurred_at,
             "planned_at": entry.recorded_at,
         }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.duty import Nobody
@@ -16,7 +16,8 @@ from storage.changes import Changes
 from storage.content import Texts, Vault
 from storage.directory import resolver
 from storage.projector import project_complaint, project_message
-from storage.tables import complaints, notices
+from storage.tables import complaints, messages, notices
+from storage.tables import ledger as entries
 
 
 class Batch(Protocol):
@@ -77,6 +78,25 @@ async def record_message(
     changes = Changes()
     project_message(changes, message, new)
     await changes.apply(connection)
+
+
+async def record_next(
+    connection: AsyncConnection, vault: Vault, message: str, entry: Callable[[int], Entry], *, unsettled: bool = False
+) -> bool:
+    """Record one more entry of a message, made for the number it gets; others wait meanwhile.
+
+    With `unsettled` only while nobody knows yet what became of the message; returns whether it was recorded.
+    """
+    found = await connection.execute(
+        select(messages.c.accepted_at, messages.c.undeliverable_at).where(messages.c.id == message).with_for_update()
+    )
+    accepted_at, undeliverable_at = found.one()
+    if unsettled and (accepted_at or undeliverable_at):
+        return False
+    stream = ledger.message_stream(message)
+    last = await connection.scalar(select(func.max(entries.c.seq)).where(entries.c.stream == stream))
+    await record_message(connection, vault, message, [entry((last or 0) + 1)])
+    return True
 
 
 async def addressees(connection: AsyncConnection, keys: Sequence[str], at: datetime) -> dict[str, str | Nobody]:

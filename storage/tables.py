@@ -4,11 +4,11 @@ Three kinds stand side by side:
 
 - **Sources**: `ledger`, `registry`, `contract_versions`, `content`. The database itself refuses to change or remove a
   row of them. `content_keys` is the one exception: destroying a key is erasure (invariant 19).
-- **Projections**: `complaints`, `clocks`, `notices`, `messages`. Derived from the ledger by `storage.projector` and by
+- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `crowd_answers`. Derived from the ledger by `storage.projector` and by
   nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING` are the exception: they say
   how a delivery is going, stand in no ledger and are not compared.
 - **Working tables**: `people`, `holders` and `directory_version` (the directory, live), `rejects` (starts that cannot
-  become a complaint).
+  become a complaint), `mail_slots` and `mail_turns` (how many mails a provider was sent, and who waits for it).
 
 A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>` and
 `message/<message id>`; content lies under the stream and sequence of the entry that refers to it.
@@ -19,11 +19,13 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Computed,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -244,11 +246,15 @@ clocks = Table(
     comment="one row an obligation armed for a complaint",
 )
 
-_WAITING = text("claimed_at IS NULL AND undeliverable_at IS NULL AND acknowledged_at IS NULL")
+# What tells of an act and found nobody on duty still waits for somebody to come.
+_WAITING = text(
+    "claimed_at IS NULL AND acknowledged_at IS NULL AND (undeliverable_at IS NULL OR command IS NOT NULL)"
+)
 
 _NOTICE_STATE = (
-    "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' "
-    "WHEN accepted_at IS NOT NULL THEN 'accepted' WHEN claimed_at IS NOT NULL THEN 'claimed' ELSE 'planned' END"
+    "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN accepted_at > undeliverable_at THEN 'accepted' "
+    "WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' WHEN accepted_at IS NOT NULL THEN 'accepted' "
+    "WHEN claimed_at IS NOT NULL THEN 'claimed' ELSE 'planned' END"
 )
 
 notices = Table(
@@ -263,6 +269,20 @@ notices = Table(
     Column("command", Text, comment="when it tells of an act"),
     _needed("role"),
     _needed("urgent", Boolean),
+    Column("crowd", Text, comment="told once for all cases of an incident: contract/incident/obligation@rung/role"),
+    Column(
+        "joined",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="its message had told its crowd already; no mail was sent for it",
+    ),
+    Column(
+        "covered",
+        Integer,
+        info=WORKING,
+        comment="the answer of its crowd that its complaint was told of, by its entry in the message's stream",
+    ),
     Column("state", Text, Computed(_NOTICE_STATE, persisted=True), nullable=False),
     _needed("occurred_at", Time, comment="when what it tells of happened"),
     _needed("planned_at", Time, comment="when that was recorded"),
@@ -278,6 +298,7 @@ notices = Table(
     Column("follow", Text, comment="taken_over, passed or noted"),
     Column("until", Time, comment="taken over until then"),
     Index("notices_waiting_idx", "contract", "role", postgresql_where=_WAITING),
+    Index("notices_crowd_idx", "crowd", postgresql_where=text("crowd IS NOT NULL")),
     Index(None, "complaint"),
     Index(None, "message", postgresql_where=text("message IS NOT NULL")),
     Index("notices_undeliverable_idx", "undeliverable_at", postgresql_where=text("undeliverable_at IS NOT NULL")),
@@ -323,7 +344,23 @@ messages = Table(
     comment="one mail that carries one or more notices; as sent it lies in content, field mail",
 )
 
-PROJECTIONS = (complaints, clocks, notices, messages)
+crowd_answers = Table(
+    "crowd_answers",
+    metadata,
+    _needed("message"),
+    _needed("seq", Integer, comment="the entry of the message's stream"),
+    _needed("crowd"),
+    _needed("role"),
+    _needed("person"),
+    _needed("answered_at", Time),
+    _needed("follow", comment="taken_over, passed or noted"),
+    Column("until", Time, comment="taken over until then; what joins later is told anew"),
+    Column("passed_to", Text, comment="the role it is passed to"),
+    PrimaryKeyConstraint("message", "seq"),
+    comment="answers that hold for every notice of a crowd, those that join later too",
+)
+
+PROJECTIONS = (complaints, clocks, notices, messages, crowd_answers)
 
 # --- working tables -------------------------------------------------------------------------------------------------
 
@@ -370,4 +407,26 @@ holders = Table(
     _needed("position", Integer, comment="the first who may be told is told"),
     PrimaryKeyConstraint("contract", "role", "person"),
     comment="the directory: who stands behind a role now",
+)
+
+mail_slots = Table(
+    "mail_slots",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _needed("domain"),
+    _needed("taken_at", Time),
+    Index(None, "domain", "taken_at"),
+    comment="mails handed to the server, for as long as they count against the rate of their domain",
+)
+
+mail_turns = Table(
+    "mail_turns",
+    metadata,
+    Column("person", Text, primary_key=True, comment="whose mail waits"),
+    _needed("domain"),
+    _needed("urgent", Boolean),
+    _needed("since", Time),
+    _needed("comes_at", Time, comment="when its Post asks again; whoever does not come loses the turn"),
+    Index(None, "domain"),
+    comment="mails that wait since the rate of their domain is used up",
 )
