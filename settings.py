@@ -104,8 +104,8 @@ class Settings(BaseSettings):
 
     mail_rates: Annotated[dict[str, Rate], NoDecode, BeforeValidator(_rates)] = {}
     """How many mails a provider may be sent, by the domain of its addresses, over all workers:
-    `qq.com=30/minute,example.org=200/hour,*=600/minute`. `*` is the rate of each other domain; without one there is none.
-    What would exceed a rate waits, urgent mail first among what waits."""
+    `qq.com=30/minute,example.org=200/hour,*=600/minute`. `*` is the rate of each domain that is not named; without it
+    they have none. What would exceed a rate waits, urgent mail first among what waits."""
 
     base_url: str | None = None
     """Public address of the HTTP server; without it a mail carries no links."""

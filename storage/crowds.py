@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sqlalchemy import and_, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,7 +29,7 @@ class Answer(NamedTuple):
     role: str
     person: str
     answered_at: datetime
-    follow: str
+    follow: Literal["noted", "taken_over", "passed"]
     until: datetime | None
     passed_to: str | None
 
@@ -64,7 +64,7 @@ async def joining(
         .where(messages.c.accepted_at.is_not(None), messages.c.undeliverable_at.is_(None))
         .order_by(messages.c.accepted_at)
     )
-    by = {crowd: message for crowd, message in told}  # of several the latest
+    by: dict[str, str] = {row.crowd: row.id for row in told}  # of several the latest
     if not by:
         return {}
     found = await connection.execute(
@@ -147,7 +147,7 @@ async def uncovered(connection: AsyncConnection, person: str) -> list[Uncovered]
         .where(func.coalesce(notices.c.covered, 0) < crowd_answers.c.seq)
         .order_by(notices.c.key)
     )
-    return [Uncovered(*row[:3], Answer(*row[3:])) for row in found]
+    return [Uncovered(row[0], row[1], row[2], Answer(*row[3:])) for row in found]
 
 
 async def covered(connection: AsyncConnection, told: Iterable[Uncovered]) -> None:

@@ -49,8 +49,17 @@ class Behind(NamedTuple):
     """With the reason."""
     late: set[str]
     """Those of the persons who did not stand there all the time since, and may not know that it waits."""
-    soon: dict[str, datetime]
-    """Who comes on duty next where nobody stands now, and when."""
+    soon: dict[Group, tuple[datetime, str]]
+    """Where nobody stands now, when somebody will, and who."""
+
+    @property
+    def heirs(self) -> set[str]:
+        """Everybody who comes on duty next where nobody stands now."""
+        return {heir for _, heir in self.soon.values()}
+
+    def begins(self, person: str) -> datetime | None:
+        """When the next shift of a person begins for which something waits."""
+        return min((begins for begins, heir in self.soon.values() if heir == person), default=None)
 
     def count(self, person: str) -> int:
         """How many notices wait for this person, those held by other transactions included."""
@@ -63,6 +72,8 @@ class Unmanned(NamedTuple):
     notice: str
     complaint: str
     reason: str
+    heir: str | None
+    """Who comes on duty next, and has to know that something waits."""
 
 
 class Ended(NamedTuple):
@@ -120,8 +131,7 @@ async def behind(connection: AsyncConnection, at: datetime, person: str | None =
         if isinstance(told, Nobody):
             found.nobody[group] = told.reason
             if next_ := comes_next(directory, group.contract, group.role, at, group.against):
-                begins, heir = next_
-                found.soon[heir] = min(begins, found.soon.get(heir, begins))
+                found.soon[group] = next_
         else:
             found.persons.setdefault(told, []).append(group)
             if directory and not held_throughout(directory, *group[:2], group.since, at, group.against):
@@ -153,6 +163,18 @@ async def waiting(connection: AsyncConnection, groups: Sequence[Group]) -> list[
     return [Waiting(*row) for row in found]
 
 
+async def urgent(connection: AsyncConnection, groups: Sequence[Group], message: str | None = None) -> bool:
+    """Whether something urgent stands in a message, or waits in one of these groups."""
+    within = and_(waits(), of(groups)) if groups else literal(False)
+    query = (
+        select(notices.c.key)
+        .join(complaints, complaints.c.id == notices.c.complaint)
+        .where(notices.c.urgent, or_(within, notices.c.message == message) if message else within)
+        .limit(1)
+    )
+    return await connection.scalar(query) is not None
+
+
 async def unmanned(connection: AsyncConnection, found: Behind) -> list[Unmanned]:
     """The notices behind which nobody stands, as far as their complaint is open, can go on to the next step, and has
     not heard of it."""
@@ -165,8 +187,12 @@ async def unmanned(connection: AsyncConnection, found: Behind) -> list[Unmanned]
         .where(notices.c.undeliverable_at.is_(None), complaints.c.closed_at.is_(None))
         .order_by(notices.c.key)
     )
-    reasons = {group[:3]: reason for group, reason in found.nobody.items()}
-    return [Unmanned(key, complaint, reasons[(*about,)]) for key, complaint, *about in rows]
+    reasons = {group[:3]: (reason, found.soon.get(group)) for group, reason in found.nobody.items()}
+    waiting = []
+    for key, complaint, *about in rows:
+        reason, next_ = reasons[(*about,)]
+        waiting.append(Unmanned(key, complaint, reason, next_[1] if next_ else None))
+    return waiting
 
 
 async def who_waits(connection: AsyncConnection, found: Behind) -> list[str]:
@@ -174,7 +200,7 @@ async def who_waits(connection: AsyncConnection, found: Behind) -> list[str]:
     directory changed or data came back."""
     open_ = messages.c.accepted_at.is_(None) & messages.c.undeliverable_at.is_(None)
     begun = await connection.scalars(select(messages.c.person).where(open_ | messages.c.untold).distinct())
-    return sorted({*found.persons, *found.soon, *begun})
+    return sorted({*found.persons, *found.heirs, *begun})
 
 
 async def alone(connection: AsyncConnection, id_: str) -> None:
@@ -213,6 +239,11 @@ async def told(connection: AsyncConnection, *, keys: Sequence[str] = (), message
         .order_by(notices.c.urgent.desc(), notices.c.occurred_at, notices.c.key)
     )
     return [dict(row) for row in found.mappings()]
+
+
+def concerns(notice: Told, person: str) -> bool:
+    """Whether the case of a notice is against this person, who is neither told of it nor answers for it (rule 37)."""
+    return notice["case_against"] is not None and notice["case_against"] == person
 
 
 async def failed(connection: AsyncConnection, message: str, error: str, at: datetime) -> None:

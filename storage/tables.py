@@ -4,9 +4,9 @@ Three kinds stand side by side:
 
 - **Sources**: `ledger`, `registry`, `contract_versions`, `content`. The database itself refuses to change or remove a
   row of them. `content_keys` is the one exception: destroying a key is erasure (invariant 19).
-- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `crowd_answers`. Derived from the ledger by `storage.projector` and by
-  nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING` are the exception: they say
-  how a delivery is going, stand in no ledger and are not compared.
+- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `crowd_answers`. Derived from the ledger by
+  `storage.projector` and by nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING`
+  are the exception: they say how a delivery is going, stand in no ledger and are not compared.
 - **Working tables**: `people`, `holders` and `directory_version` (the directory, live), `rejects` (starts that cannot
   become a complaint), `mail_slots` and `mail_turns` (how many mails a provider was sent, and who waits for it).
 
@@ -247,9 +247,7 @@ clocks = Table(
 )
 
 # What tells of an act and found nobody on duty still waits for somebody to come.
-_WAITING = text(
-    "claimed_at IS NULL AND acknowledged_at IS NULL AND (undeliverable_at IS NULL OR command IS NOT NULL)"
-)
+_WAITING = text("claimed_at IS NULL AND acknowledged_at IS NULL AND (undeliverable_at IS NULL OR command IS NOT NULL)")
 
 _NOTICE_STATE = (
     "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN accepted_at > undeliverable_at THEN 'accepted' "

@@ -74,7 +74,8 @@ async def ask(
             index_elements=[mail_turns.c.person], set_={"domain": domain, "urgent": urgent, "comes_at": comes_at}
         )
     )
-    return comes_at - now
+    wait: timedelta = comes_at - now
+    return wait
 
 
 async def waiting(connection: AsyncConnection, now: datetime) -> set[str]:
