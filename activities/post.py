@@ -92,10 +92,6 @@ class PostOffice:
     async def deliver(self, person: str) -> Delivered:
         """Send this person one message with everything that waits, if anything does."""
         await self._report(person)
-        try:
-            await cover(self._transaction, self._client, person)
-        except RPCError as error:
-            raise _retry(error) from None
         now = self._clock()
         async with self._transaction() as db:
             who = await posts.person(db, person)
@@ -106,6 +102,7 @@ class PostOffice:
                 await self._join(db, who, behind.persons[person], now)
                 behind = await posts.behind(db, now, person)
             hold = await self._held(db, who, behind, message, now)
+        await self._cover(person)
         await self._hand_over(person, behind, unmanned, now)
         if hold is None and who is not None:
             hold = await self._turn(who, behind, message, now)
@@ -114,6 +111,7 @@ class PostOffice:
         if message is None and who is not None and behind.count(person):
             async with self._transaction() as db:
                 message = await self._claim(db, who, behind.persons[person], now)
+            await self._cover(person)
         if message is None:
             return self._idle(person, behind, now)
         sent = await self._send(message, who)
@@ -173,6 +171,13 @@ class PostOffice:
         await posts.alone(db, who.id)
         for message, keys in (await crowds.joining(db, who.id, groups, now)).items():
             await crowds.join(db, self._vault, message, who.id, keys, now)
+
+    async def _cover(self, person: str) -> None:
+        """Tell complaints of answers to crowds that they stand in, or have just joined."""
+        try:
+            await cover(self._transaction, self._client, person)
+        except RPCError as error:
+            raise _retry(error) from None
 
     async def _claim(
         self, db: AsyncConnection, who: Person, groups: Sequence[posts.Group], now: datetime

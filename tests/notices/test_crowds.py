@@ -62,7 +62,7 @@ def test_every_case_plans_its_own_notice() -> None:
 
 
 def test_what_passed_before_registration_is_told_once_too() -> None:
-    """A case registered late tells its passed rungs at once; a role stands in the crowd only where each of them says so."""
+    """A case registered late tells its passed rungs at once; a role stands in a crowd only where each of them does."""
     story = Story(LAW)
     story.open("2026-03-02 10:00", recorded="2026-03-02 11:00", reference="R-1", incident="INC-7")
     crowded = {n.role: n.crowd for entry in story.entries for n in entry.notices}
@@ -74,14 +74,21 @@ def test_what_passed_before_registration_is_told_once_too() -> None:
 
 
 async def test_a_crowd_is_one_line(desk: Desk) -> None:
-    """Of 37 cases the director gets one line with the incident, how many, due, lateness and the link; the manager 37."""
+    """Of 37 cases the director gets one line: incident, how many, due, lateness and the link; the manager 37."""
     await desk.record(*(late(f"R-{n:02}") for n in range(37)), late("R-alone", incident=None))
     await desk.deliver("di")
     (mail,) = desk.sink.messages
     assert mail.message["Subject"] == "38 still missed · E 2.1.1 · 38 cases"
     said = plain(mail.message)
     assert said.count("Still not done") == 2
-    for fact in ("Incident: INC-7", "37 complaints so far", "Mon 2 Mar 2026, 10:15 UTC+8", "R-00, R-01", "17 more", "/a/"):
+    for fact in (
+        "Incident: INC-7",
+        "37 complaints so far",
+        "Mon 2 Mar 2026, 10:15 UTC+8",
+        "R-00, R-01",
+        "17 more",
+        "/a/",
+    ):
         assert fact in said
     assert "Case: R-alone" in said
     await desk.deliver("cy")
@@ -109,7 +116,11 @@ async def test_what_comes_later_joins_without_a_mail(desk: Desk) -> None:
     assert (again.sent, again.waiting, len(desk.sink.messages)) == (0, 0, 1)
     rows = await desk.rows("SELECT complaint, message, person, state, joined FROM notices WHERE crowd = :c", c=CROWD)
     assert {(row["person"], row["state"]) for row in rows} == {("di", "accepted")}
-    assert {row["complaint"]: row["joined"] for row in rows} == {"small/R-1": False, "small/R-2": False, "small/R-3": True}
+    assert {row["complaint"]: row["joined"] for row in rows} == {
+        "small/R-1": False,
+        "small/R-2": False,
+        "small/R-3": True,
+    }
     (entry,) = await desk.rows("SELECT stream, seq, body FROM ledger WHERE type = 'joined'")
     assert (entry["stream"], entry["seq"]) == (f"message/{rows[0]['message']}", 3)
     assert await rebuild(desk.engine, apply=False) == []

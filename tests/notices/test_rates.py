@@ -33,7 +33,7 @@ def limited(desk: Desk, **rates: Rate) -> None:
 
 
 async def run(desk: Desk, *agenda: tuple[datetime, str]) -> list[tuple[datetime, str]]:
-    """Rounds of delivery on a clock of the test's own, each person again when told to; when each mail came, and to whom."""
+    """Rounds of delivery on a clock of the test's own, each person again when told to: when each mail came, to whom."""
     waiting: list[tuple[datetime, str]] = []
     for entry in agenda:
         heappush(waiting, entry)

@@ -1,4 +1,4 @@
-"""A rate for each provider: in no stretch of time more mails than it allows, urgent ones first, nobody held up for ever."""
+"""A rate for each provider: never more mails than it allows, urgent ones first, and nobody held up for ever."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -84,8 +84,8 @@ async def test_no_stretch_of_time_holds_more_than_the_rate(
     async with transaction(engine) as db:
         await db.execute(text("TRUNCATE mail_slots, mail_turns"))
     agenda: list[tuple[float, str, bool]] = []
-    for number, (second, urgent) in enumerate(asks):
-        heappush(agenda, (float(second), f"p{number}", urgent))
+    for number, (begins, urgent) in enumerate(asks):
+        heappush(agenda, (float(begins), f"p{number}", urgent))
     sent: list[float] = []
     for _ in range(400):
         if not agenda:
