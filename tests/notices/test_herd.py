@@ -1,4 +1,4 @@
-"""Five hundred grave complaints of one incident miss their first clock at once: a handful of mails, and no line lost."""
+"""Five hundred grave complaints of one incident miss a clock at once: a handful of mails, and no line lost."""
 
 import re
 import uuid
