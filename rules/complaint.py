@@ -123,6 +123,10 @@ class Complaint(Value):
         """The classification that holds now."""
         return self.episodes[-1]
 
+    def is_against(self, person: str | None) -> bool:
+        """Whether this is a complaint about the person, who then has no part in it (rule 37)."""
+        return person is not None and person == self.against
+
     def clock(self, clock_id: str) -> Clock:
         """Raises StopIteration for an id that is not this complaint's."""
         return next(clock for clock in self.clocks if clock.id == clock_id)

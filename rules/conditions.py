@@ -59,7 +59,7 @@ def doer(case: Complaint, law: InForce, command: Command) -> Actor:
     for actor in (by, command.reported_by, command.on_behalf_of):
         if actor and actor.role not in law.contract.roles and actor.role not in parties:
             raise Refused(f"Unknown role {actor.role!r}; the contract has {', '.join(law.contract.roles)}.")
-        if actor and actor.person and actor.person == case.against:
+        if actor and case.is_against(actor.person):
             raise Refused(f"{actor.person} is complained about and may not act on this complaint (rule 37).")
     if by.role.partition(".")[0] not in command.who:
         raise Refused(f"{by.role} may not {command.name}; {' or '.join(command.who)} may.")
@@ -72,7 +72,7 @@ def check(case: Complaint, law: InForce, command: Command, by: Actor, now: datet
     match command:
         case HandOver(to=role) | Contact(role=role):
             known("role", role, tuple(law.contract.roles))
-        case Assign(person=person) if person == case.against:
+        case Assign(person=person) if case.is_against(person):
             raise Refused(f"{person} is complained about and may not own this complaint (rule 37).")
         case Reclassify():
             data |= _check_classes(case, law, command)

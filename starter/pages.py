@@ -26,6 +26,7 @@ from storage import contracts, crowds, posts
 from storage.content import Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 from storage.directory import Person
+from storage.impartiality import concerns
 from templates.letter import UTC as UTC_ZONE
 from templates.letter import Answer, Letter
 from templates.lines import gathered, line_of
@@ -139,7 +140,7 @@ class Pages:
                         for crowd, said in answers.items()
                     },
                     counted,
-                    hidden={row["notice_key"] for row in told if posts.concerns(row, id_)},
+                    hidden={row["notice_key"] for row in told if concerns(row, id_)},
                 )
             ),
             written_at=datetime.now(UTC),

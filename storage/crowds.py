@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from sqlalchemy import and_, func, or_, select, tuple_, update
+from sqlalchemy import and_, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.ledger import Entry
 from rules.values import SYSTEM, Actor
 from storage.content import Vault
+from storage.impartiality import impartial
 from storage.posts import Group, of, waits
 from storage.recording import record_next
 from storage.tables import complaints, crowd_answers, messages, notices
@@ -143,7 +144,7 @@ async def uncovered(connection: AsyncConnection, person: str) -> list[Uncovered]
         )
         .join(complaints, complaints.c.id == notices.c.complaint)
         .where(messages.c.person == person, notices.c.acknowledged_at.is_(None), complaints.c.closed_at.is_(None))
-        .where(or_(complaints.c.against.is_(None), complaints.c.against != person))
+        .where(impartial(person))
         .where(func.coalesce(notices.c.covered, 0) < crowd_answers.c.seq)
         .order_by(notices.c.key)
     )

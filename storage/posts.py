@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.duty import Nobody, comes_next, held_throughout, holder
 from storage.directory import Person, stored
+from storage.impartiality import AGAINST
 from storage.ledger import stream_of
 from storage.tables import clocks, complaints, ledger, messages, notices, people
 
@@ -117,10 +118,10 @@ async def behind(connection: AsyncConnection, at: datetime, person: str | None =
     """Who stands behind everything that waits at this instant; with a person, only behind roles in their reach."""
     directory = await stored(connection)
     query = (
-        select(notices.c.contract, notices.c.role, complaints.c.against, func.count(), func.min(notices.c.planned_at))
+        select(notices.c.contract, notices.c.role, AGAINST, func.count(), func.min(notices.c.planned_at))
         .join(complaints, complaints.c.id == notices.c.complaint)
         .where(waits())
-        .group_by(notices.c.contract, notices.c.role, complaints.c.against)
+        .group_by(notices.c.contract, notices.c.role, AGAINST)
     )
     if person is not None:
         query = query.where(notices.c.role.in_(directory.reach(person) if directory else ()))
@@ -181,7 +182,7 @@ async def unmanned(connection: AsyncConnection, found: Behind) -> list[Unmanned]
     if not found.nobody:
         return []
     rows = await connection.execute(
-        select(notices.c.key, notices.c.complaint, notices.c.contract, notices.c.role, complaints.c.against)
+        select(notices.c.key, notices.c.complaint, notices.c.contract, notices.c.role, AGAINST)
         .join(complaints, complaints.c.id == notices.c.complaint)
         .where(waits(), of(list(found.nobody)))
         .where(notices.c.undeliverable_at.is_(None), complaints.c.closed_at.is_(None))
@@ -239,11 +240,6 @@ async def told(connection: AsyncConnection, *, keys: Sequence[str] = (), message
         .order_by(notices.c.urgent.desc(), notices.c.occurred_at, notices.c.key)
     )
     return [dict(row) for row in found.mappings()]
-
-
-def concerns(notice: Told, person: str) -> bool:
-    """Whether the case of a notice is against this person, who is neither told of it nor answers for it (rule 37)."""
-    return notice["case_against"] is not None and notice["case_against"] == person
 
 
 async def failed(connection: AsyncConnection, message: str, error: str, at: datetime) -> None:
@@ -316,5 +312,5 @@ def waits() -> ColumnElement[bool]:
 
 def of(groups: Sequence[Group]) -> ColumnElement[bool]:
     """What belongs to these groups, where a notice is joined with its complaint."""
-    about = tuple_(notices.c.contract, notices.c.role, func.coalesce(complaints.c.against, ""))
+    about = tuple_(notices.c.contract, notices.c.role, func.coalesce(AGAINST, ""))
     return about.in_([(group.contract, group.role, group.against or "") for group in groups])

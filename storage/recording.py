@@ -15,6 +15,7 @@ from storage import ledger
 from storage.changes import Changes
 from storage.content import Texts, Vault
 from storage.directory import resolver
+from storage.impartiality import AGAINST
 from storage.projector import project_complaint, project_message
 from storage.tables import complaints, messages, notices
 from storage.tables import ledger as entries
@@ -104,7 +105,7 @@ async def addressees(connection: AsyncConnection, keys: Sequence[str], at: datet
     if not keys:
         return {}
     found = await connection.execute(
-        select(notices.c.key, notices.c.contract, notices.c.role, complaints.c.against)
+        select(notices.c.key, notices.c.contract, notices.c.role, AGAINST)
         .join(complaints, complaints.c.id == notices.c.complaint)
         .where(notices.c.key.in_(keys), notices.c.state == "planned")
     )
