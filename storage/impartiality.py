@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, or_
+from sqlalchemy import Column, ColumnElement, func, literal, or_
 
 from storage.tables import complaints
 
 AGAINST: Column[Any] = complaints.c.against
-"""Whom a complaint is against; notices of one role in cases against different people may be for different people."""
+"""Whom a complaint is against, ids separated by spaces. Notices of one role in cases against different people may be for
+different people."""
 
 
 def impartial(person: str) -> ColumnElement[bool]:
     """The complaints that are not against this person."""
-    return or_(AGAINST.is_(None), person != AGAINST)
+    return or_(AGAINST.is_(None), literal(person) != func.all(func.string_to_array(AGAINST, " ")))
 
 
 def concerns(notice: Mapping[str, Any], person: str) -> bool:
     """Whether the case of a notice, as `storage.posts.told` finds it, is against this person."""
-    return notice["case_against"] is not None and notice["case_against"] == person
+    return person in (notice["case_against"] or "").split()

@@ -126,7 +126,7 @@ async def test_who_is_complained_about_sees_and_answers_nothing(
             before = (await browser.get(path)).text
             order = sorted(range(3), key=lambda n: before.index(stories[n].case.reference))
             first, second, last = (stories[n].case for n in order)
-            await desk.rows("UPDATE complaints SET against = 'cy' WHERE id = :id RETURNING 1", id=second.id)
+            await desk.rows("UPDATE complaints SET against = 'eve cy' WHERE id = :id RETURNING 1", id=second.id)
             page = (await browser.get(path)).text
             assert second.reference not in page
             assert re.findall(r'name="line" value="(\d)"', page) == ["0", "2"]
