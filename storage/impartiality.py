@@ -10,8 +10,8 @@ from sqlalchemy import Column, ColumnElement, func, literal, or_
 from storage.tables import complaints
 
 AGAINST: Column[Any] = complaints.c.against
-"""Whom a complaint is against, ids separated by spaces. Notices of one role in cases against different people may be for
-different people."""
+"""Whom a complaint is against, ids separated by spaces. What one role is told in cases against different people may be
+for different people."""
 
 
 def impartial(person: str) -> ColumnElement[bool]:

@@ -292,7 +292,9 @@ async def untold(connection: AsyncConnection, id_: str) -> list[Ended]:
 
 
 async def tell_again(connection: AsyncConnection, complaint: str) -> None:
-    """Have a complaint told again what became of its notices: the run that had heard it is gone."""
+    """Have a complaint told again what became of its notices, and of the answers to crowds that they stand in: the run
+    that had heard it is gone."""
+    await connection.execute(update(notices).where(notices.c.complaint == complaint).values(covered=None))
     its = select(notices.c.message).where(notices.c.complaint == complaint)
     ended = messages.c.accepted_at.is_not(None) | messages.c.undeliverable_at.is_not(None)
     await connection.execute(update(messages).where(messages.c.id.in_(its), ended).values(untold=True))

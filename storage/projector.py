@@ -98,7 +98,8 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
                 changes.add(crowd_answers, _answer(message, entry))
             case "undeliverable" | "bounced":
                 changes.change(messages, {"id": message}, {"undeliverable_at": at, "reason": data["reason"]})
-                changes.change(notices, {"message": message}, {"undeliverable_at": at})
+                failed = {"undeliverable_at": at} | ({"bounced_at": at} if entry.type == "bounced" else {})
+                changes.change(notices, {"message": message}, failed)
 
 
 def _answer(message: str, entry: Entry) -> Row:
@@ -272,7 +273,9 @@ def _of_notices(entry: Entry) -> dict[str, Row]:
             }
             return dict.fromkeys(data["notices"], row)
         case "notice_undeliverable" | "notice_bounced":
-            return {data["notice"]: {"undeliverable_at": entry.occurred_at, "reason": data["reason"]}}
+            failed = {"undeliverable_at": entry.occurred_at, "reason": data["reason"]}
+            bounced = {"bounced_at": entry.occurred_at} if entry.type == "notice_bounced" else {}
+            return {data["notice"]: failed | bounced}
     return {}
 
 

@@ -259,7 +259,8 @@ clocks = Table(
 _WAITING = text("claimed_at IS NULL AND acknowledged_at IS NULL AND (undeliverable_at IS NULL OR command IS NOT NULL)")
 
 _NOTICE_STATE = (
-    "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN accepted_at > undeliverable_at THEN 'accepted' "
+    "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' "
+    "WHEN accepted_at > undeliverable_at AND bounced_at IS NULL THEN 'accepted' "
     "WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' WHEN accepted_at IS NOT NULL THEN 'accepted' "
     "WHEN claimed_at IS NOT NULL THEN 'claimed' ELSE 'planned' END"
 )
@@ -298,7 +299,13 @@ notices = Table(
     Column("claimed_at", Time),
     Column("accepted_at", Time, comment="the recipient's server took it; not yet delivered"),
     # Its message and its complaint both say so, in either order.
-    Column("undeliverable_at", Time, info={MERGE: EARLIEST}),
+    Column(
+        "undeliverable_at",
+        Time,
+        info={MERGE: EARLIEST},
+        comment="nobody was on duty, or the server refused it; what tells of an act may be accepted later",
+    ),
+    Column("bounced_at", Time, info={MERGE: EARLIEST}, comment="it came back after it was accepted"),
     Column("reason", Text, comment="why the complaint was told that it is undeliverable"),
     Column("acknowledged_at", Time),
     Column("acknowledged_by", Text, comment="person, else role"),

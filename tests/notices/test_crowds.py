@@ -7,7 +7,7 @@ from typing import Any
 
 from rules.law import InForce
 from rules.values import Actor
-from storage import crowds
+from storage import crowds, posts
 from storage.database import transaction
 from storage.rebuild import rebuild
 from tests.support.desk import PEOPLE, Desk
@@ -192,6 +192,24 @@ async def test_one_answer_holds_for_all_and_for_what_joins(desk: Desk) -> None:
         assert command["notices"] == [f"{story.case.id}/first_response#1@+30 minutes/handler.director"]
         assert (command["follow"], command["via"]) == ("noted", "page")
     assert await unheard.query("covered") == []
+
+
+async def test_a_revived_complaint_hears_of_the_answer_again(desk: Desk) -> None:
+    """The run that had heard of an answer is lost before that was on record: whoever revives the complaint has it told
+    again, under the same key."""
+    story = late("R-1")
+    await desk.record(story)
+    await desk.deliver("di")
+    handle = await desk.listen(story)
+    assert await answer(desk)
+    await desk.deliver("di")
+    async with transaction(desk.engine) as connection:
+        await posts.tell_again(connection, story.case.id)
+        assert "di" in await posts.who_waits(connection, await posts.behind(connection, datetime.now(UTC)))
+    await desk.deliver("di")
+    first, again = await handle.query("covered")
+    assert first == again
+    assert first["key"].startswith("crowd-")
 
 
 async def test_the_first_answer_stands(desk: Desk) -> None:

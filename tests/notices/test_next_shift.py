@@ -10,11 +10,11 @@ from rules.ledger import Entry
 from storage import posts
 from storage.database import transaction
 from storage.rebuild import rebuild
-from storage.recording import record
+from storage.recording import record, record_message
 from storage.stuck import Stuck, stuck
 from tests.notices.test_delivery import proposed
 from tests.support.desk import PEOPLE, Desk, missed
-from tests.support.recorded import batch, published
+from tests.support.recorded import batch, published, said
 from tests.support.story import Story
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -53,17 +53,32 @@ async def test_an_act_is_told_at_the_next_shift(desk: Desk) -> None:
     complaint = await desk.listen(story)
     rests = await desk.deliver("bo", desk.office_at(NOW))
     assert rests == Delivered(hold_seconds=7200)
-    assert [said["accepted"] for said in await complaint.query("heard")] == [False]
+    assert [outcome["accepted"] for outcome in await complaint.query("heard")] == [False]
     await heard(desk, story)
     assert await desk.deliver("bo", desk.office_at(NOW)) == Delivered(hold_seconds=7200)
     assert len(await complaint.query("heard")) == 1
     assert "Whoever comes on duty is mailed it." in (await queue(desk))[0].do
     assert (await desk.deliver("bo", desk.office_at(SHIFT))).sent == 1
-    assert [said["accepted"] for said in await complaint.query("heard")] == [False, True]
+    assert [outcome["accepted"] for outcome in await complaint.query("heard")] == [False, True]
     (notice,) = await desk.rows("SELECT * FROM notices WHERE command = 'propose'")
     assert (notice["state"], notice["person"]) == ("accepted", "bo")
     assert notice["undeliverable_at"] is not None
     assert await queue(desk) == []
+    assert await rebuild(desk.engine, apply=False) == []
+
+
+async def test_what_bounces_after_all_is_undeliverable(desk: Desk) -> None:
+    """Mailed at the next shift, then it comes back: undeliverable again, whichever came first, and a rebuild agrees."""
+    await desk.record(proposed())
+    await desk.people(from_then("bo", SHIFT))
+    await heard(desk, proposed())
+    await desk.deliver("bo", desk.office_at(SHIFT))
+    (row,) = await desk.rows("SELECT message FROM notices WHERE command = 'propose'")
+    bounced = said(3, "bounced", SHIFT + timedelta(hours=1), reason="550 mailbox gone")
+    async with transaction(desk.engine) as connection:
+        await record_message(connection, desk.vault, row["message"], [bounced])
+    (notice,) = await desk.rows("SELECT state FROM notices WHERE command = 'propose'")
+    assert notice["state"] == "undeliverable"
     assert await rebuild(desk.engine, apply=False) == []
 
 

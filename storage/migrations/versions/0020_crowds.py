@@ -9,7 +9,8 @@ branch_labels = None
 depends_on = None
 
 STATE = """
-CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN accepted_at > undeliverable_at THEN 'accepted'
+CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged'
+WHEN accepted_at > undeliverable_at AND bounced_at IS NULL THEN 'accepted'
 WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' WHEN accepted_at IS NOT NULL THEN 'accepted'
 WHEN claimed_at IS NOT NULL THEN 'claimed' ELSE 'planned' END
 """
@@ -43,6 +44,19 @@ def upgrade() -> None:
             nullable=True,
             comment="the answer of its crowd that its complaint was told of, by its entry in the message's stream",
         ),
+    )
+    op.add_column(
+        "notices",
+        sa.Column(
+            "bounced_at", sa.DateTime(timezone=True), nullable=True, comment="it came back after it was accepted"
+        ),
+    )
+    op.alter_column(
+        "notices",
+        "undeliverable_at",
+        comment="nobody was on duty, or the server refused it; what tells of an act may be accepted later",
+        existing_type=sa.DateTime(timezone=True),
+        existing_nullable=True,
     )
     op.drop_column("notices", "state")  # what a generated column says cannot be changed before Postgres 17
     op.add_column("notices", sa.Column("state", sa.Text(), sa.Computed(STATE, persisted=True), nullable=False))
