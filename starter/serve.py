@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse
 from jinja2 import TemplateError
@@ -109,7 +110,8 @@ class Server(uvicorn.Server):
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; the exit code."""
     try:
-        asyncio.run(_serve(load_settings()))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(load_settings()))
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
