@@ -129,6 +129,7 @@ async def _serve(settings: Settings) -> None:
     config = uvicorn.Config(
         application(engine, ombud, settings),
         access_log=False,
+        http="h11",  # the strict one: httptools lets line ends and old forms of a request through
         server_header=False,
         log_level="warning",
         proxy_headers=bool(settings.trusted_proxies),

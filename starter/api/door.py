@@ -27,7 +27,8 @@ MOST_REMEMBERED = 10_000
 class Door:
     """Lets holders of valid tokens in, and puts everybody else on record."""
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: Front, fresh_for: timedelta = FRESH_FOR) -> None:
+        self.fresh_for = fresh_for
         self._front = front
         self._seen: dict[str, tuple[tokens.Stored, datetime]] = {}
         self._throttled: dict[str, datetime] = {}
@@ -74,7 +75,7 @@ class Door:
         """The token as Postgres has it. While Postgres is away, as it was a short while ago: an outage there must not
         keep complaints and acts from Temporal (invariant 15), and nothing can be read then anyway."""
         before, at = self._seen.get(id_, (None, now))
-        if before and now - at < FRESH_FOR:
+        if before and now - at < self.fresh_for:
             return before
         try:
             async with self._front.transaction() as connection:
