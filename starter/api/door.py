@@ -36,15 +36,15 @@ class Door:
     async def enter(self, request: Request, action: str) -> Grant:
         """What the token of a request grants. Raises ApiError 401 and 429, Unreachable."""
         address = origin(request.scope)
-        if wait := await self._front.limits.barred(address):
-            await self.throttled(wait, action, address)
-            raise ApiError(*slower(wait))
         now = datetime.now(UTC)
         try:
             presented = _presented(request)
             grant = tokens.prove(await self._find(presented.id, now), presented, now)
         except tokens.UnprovedError as unproved:
-            await self._front.limits.failed(address)
+            # Counted after the proof: whoever shares an address with a guesser, behind a proxy say, is not shut out.
+            if wait := await self._front.limits.failed(address):
+                await self.throttled(wait, action, address)
+                raise ApiError(*slower(wait)) from None
             refused = Access(now, "http", action, False, unproved.token, address=address, reason=str(unproved))
             await self.record(refused)
             raise _unproved(unproved) from None
