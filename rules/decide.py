@@ -13,6 +13,7 @@ from rules.commands import (
     Command,
     CustomerWrites,
     OpenComplaint,
+    Replan,
     Request,
     Via,
 )
@@ -175,17 +176,18 @@ def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: 
         entries.append(consequence)
         case = evolve(case, consequence)
     case, judged = settle(case, law, now)
-    if isinstance(command, ApproveCorrection):
-        judged = _found(judged, settle(before, law, now)[0])
+    if isinstance(command, (ApproveCorrection, Replan)):
+        by_what = "calendar" if isinstance(command, Replan) else "correction"
+        judged = _found(judged, settle(before, law, now)[0], by_what)
     opens = closing.follow_up(before, entry, texts.get("text", ""))
     return Decision(case, entries + judged, {entry.seq: texts} if texts else {}, opens=opens)
 
 
-def _found(judged: list[Entry], otherwise: Complaint) -> list[Entry]:
-    """Misses that would not be on record otherwise say that a correction found them (invariant 7)."""
+def _found(judged: list[Entry], otherwise: Complaint, by: str) -> list[Entry]:
+    """Misses that would not be on record otherwise say what found them: a correction or the calendar (invariant 7)."""
     missed = {clock.id for clock in otherwise.clocks if clock.status == "missed"}
     return [
-        entry.model_copy(update={"data": entry.data | {"found_by": "correction"}})
+        entry.model_copy(update={"data": entry.data | {"found_by": by}})
         if entry.type == "clock_missed" and entry.data["clock"] not in missed
         else entry
         for entry in judged

@@ -14,6 +14,7 @@ import typer
 
 from starter import (
     cli_admin,
+    cli_circulars,
     cli_complaints,
     cli_contract,
     cli_demo,
@@ -23,6 +24,7 @@ from starter import (
     cli_revive,
     cli_supervise,
     cli_token,
+    cli_webhook,
 )
 from starter.errors import OmbudError
 
@@ -34,11 +36,13 @@ app = typer.Typer(
 )
 for group in (
     cli_complaints,
+    cli_circulars,
     cli_reading,
     cli_supervise,
     cli_import,
     cli_contract,
     cli_directory,
+    cli_webhook,
     cli_admin,
     cli_revive,
     cli_token,

@@ -26,14 +26,16 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from activities import waking
 from activities.interface import complaint_id
 from rules import ledger
+from rules.circular import Circular
 from rules.closing import ended
 from rules.commands import Command, OpenComplaint
 from rules.complaint import fold
 from rules.decide import admit
 from rules.law import InForce, law_of
 from rules.ledger import digest
-from rules.values import Value
+from rules.values import Actor, Value
 from settings import Settings
+from starter import circulars
 from starter.errors import (
     Closed,
     Conflict,
@@ -185,6 +187,34 @@ class Ombud:
             if await self._after_the_end(complaint, command) is None:
                 with temporal_errors(self.task_queue, self.patience):
                     await waking.signal(self.temporal, self.task_queue, complaint, command.name, _body(command))
+
+    async def tell_incident(
+        self,
+        incident: str,
+        command: Command,
+        *,
+        by: Actor,
+        contract: str | None = None,
+        why: str | None = None,
+        id_: str | None = None,
+        watch: circulars.Watch | None = None,
+    ) -> circulars.Carried:
+        """Tell every open complaint of an incident the same: one act in each, each clock judged on its own.
+
+        `by` sends it, and did it unless the command says otherwise. Under the same `id_` nothing is repeated. Raises
+        Refused (a command for one complaint only, an incident of nobody or of two contracts), NoWorker, Unreachable.
+        """
+        body = command.model_dump(mode="json", exclude_none=True, exclude_defaults=True, exclude={"key", "via"})
+        circular = Circular(
+            command=command.name,
+            body=body,
+            incident=incident,
+            contract=contract,
+            by=by,
+            why=why,
+            via=command.via or "client",
+        )
+        return await circulars.carry(self, circular, id_ or uuid4().hex, watch)
 
     async def runs(self, complaint: str) -> bool:
         """Whether a workflow runs this complaint now. Raises Unreachable."""

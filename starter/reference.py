@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from rules.circular import TO_MANY, Circular
 from rules.commands import COMMANDS, Command, OpenComplaint
 from rules.contract import Contract
 from rules.stage import PROOF
@@ -26,10 +27,10 @@ CONTRACT = ROOT / "contracts" / "maintenance-service.yaml"
 
 
 def wire_schema() -> dict[str, Any]:
-    """JSON Schema of every input: a property is the name of the workflow or of an update and signal, its value the
+    """JSON Schema of every input: a property is the name of a workflow or of an update and signal, its value the
     schema of the one argument. `answer` is what every update returns.
     """
-    named: dict[str, Any] = {"Complaint": OpenComplaint, **COMMANDS}
+    named: dict[str, Any] = {"Complaint": OpenComplaint, "Circular": Circular, **COMMANDS}
     validated = [(model, "validation") for model in named.values()]
     references, schema = models_json_schema([*validated, (Taken, "serialization")])  # type: ignore[list-item]
     properties = {name: references[model, "validation"] for name, model in named.items()}
@@ -62,7 +63,8 @@ def commands_page(contract: Contract) -> str:
             ", ".join(_meets(contract, command)) or "–",
         )
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", _TAIL])
+    many = ", ".join(f"`{name}`" for name in COMMANDS if name in TO_MANY and name != "replan")
+    return "\n".join([*lines, "", f"{_MANY}{many}. `replan` goes to a contract.", "", _TAIL])
 
 
 def _fields(command: type[Command]) -> Iterator[str]:
@@ -105,6 +107,12 @@ A field with `?` may be left out.
 
 | command | what it reports | fields | who may | when | clocks it meets |
 |---|---|---|---|---|---|"""
+
+_MANY = """\
+## Commands to many
+
+`ombud tell --incident INC COMMAND …` tells every open complaint of an incident the same ([wire.md](wire.md)):
+"""
 
 _TAIL = """\
 ## Fields of every command

@@ -111,6 +111,8 @@ class State(Summary):
     raised_at: datetime | None
     recorded_at: datetime
     flags: dict[str, Any]
+    calendar: dict[str, Any]
+    """Years that re-plans brought while it was open: for each the entry, and what its days are."""
     clocks: tuple[ClockState, ...]
     notices: tuple[NoticeState, ...]
     entries: tuple[Entry, ...]

@@ -48,7 +48,7 @@ def test_the_schema_refuses_what_a_complaint_refuses() -> None:
     schema = reference.wire_schema()
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema)
-    assert set(schema["properties"]) == {"Complaint", "answer", *COMMANDS}
+    assert set(schema["properties"]) == {"Complaint", "Circular", "answer", *COMMANDS}
     assert validator.is_valid({"Complaint": example(), "respond": {"text": "We look."}})
     assert not validator.is_valid({"Complaint": example() | {"colour": "red"}})
     assert not validator.is_valid({"Complaint": {"contract": "c"}})
