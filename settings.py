@@ -47,7 +47,7 @@ def _asyncpg(url: str) -> str:
     return url
 
 
-class Rate(NamedTuple):
+class MailRate(NamedTuple):
     """So many mails in any stretch of time of this length."""
 
     mails: int
@@ -62,7 +62,7 @@ def _rates(value: object) -> object:
     """`qq.com=30/minute,*=600/minute` as rates by domain."""
     if not isinstance(value, str):
         return value
-    rates: dict[str, Rate] = {}
+    rates: dict[str, MailRate] = {}
     for part in filter(None, (part.strip() for part in value.split(","))):
         found = _RATE.fullmatch(part)
         if found is None:
@@ -70,7 +70,7 @@ def _rates(value: object) -> object:
         domain = found["domain"].casefold()
         if domain in rates:
             raise ValueError(f"names {domain} twice")
-        rates[domain] = Rate(int(found["mails"]), _PERIODS[found["unit"]])
+        rates[domain] = MailRate(int(found["mails"]), _PERIODS[found["unit"]])
     return rates
 
 
@@ -84,7 +84,7 @@ def _key(value: SecretStr) -> SecretStr:
     return value
 
 
-Rate = Annotated[str, Field(pattern=r"^[1-9]\d{0,8}/(second|minute|hour)$")]
+Requests = Annotated[str, Field(pattern=r"^[1-9]\d{0,8}/(second|minute|hour)$")]
 
 
 class Settings(BaseSettings):
@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     mail_from: str
     """Sender of every mail, as `Ombud <ombud@example.com>`."""
 
-    mail_rates: Annotated[dict[str, Rate], NoDecode, BeforeValidator(_rates)] = {}
+    mail_rates: Annotated[dict[str, MailRate], NoDecode, BeforeValidator(_rates)] = {}
     """How many mails a provider may be sent, by the domain of its addresses, over all workers:
     `qq.com=30/minute,example.org=200/hour,*=600/minute`. `*` is the rate of each domain that is not named; without it
     they have none. What would exceed a rate waits, urgent mail first among what waits."""
@@ -117,10 +117,10 @@ class Settings(BaseSettings):
     """Where `ombud serve` listens."""
     trusted_proxies: str = ""
     """Addresses of reverse proxies, separated by commas, whose `X-Forwarded-For` is believed; nobody's when empty."""
-    rate_token: Rate = "6000/minute"  # noqa: S105  a rate
-    rate_address: Rate = "12000/minute"
+    rate_token: Requests = "6000/minute"  # noqa: S105  a rate
+    rate_address: Requests = "12000/minute"
     """Requests to the HTTP API that one token, and one address, may make: `N/second`, `N/minute` or `N/hour`."""
-    rate_failures: Rate = "30/minute"
+    rate_failures: Requests = "30/minute"
     """Attempts without a valid token that one address may make."""
 
     temporal_ui_url: str | None = None
@@ -139,7 +139,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     """The folder of the one-machine system."""
 
-    def rate_of(self, address: str) -> tuple[str, Rate | None]:
+    def rate_of(self, address: str) -> tuple[str, MailRate | None]:
         """The domain of a mail address, and the rate it may be sent mails at."""
         domain = address.rpartition("@")[2].casefold()
         return domain, self.mail_rates.get(domain, self.mail_rates.get("*"))
