@@ -155,7 +155,7 @@ class PostOffice:
                 raise RefusedForGoodError("the recipient left the directory after the message was written")
             async with self._transaction() as db:
                 mail = (await self._vault.read(db, message_stream(message)))[CLAIM]["mail"].encode()
-            reply = await self._mailer.send(who.email, mail)
+            reply = await self._mailer.send(who.email, mail, envelope=message)
         except NotSentError as failure:
             said = NotSentError(_masked(str(failure), who))
             async with self._transaction() as db:

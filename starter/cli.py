@@ -18,6 +18,7 @@ from starter import (
     cli_contract,
     cli_demo,
     cli_directory,
+    cli_doctor,
     cli_import,
     cli_reading,
     cli_revive,
@@ -39,6 +40,7 @@ for group in (
     cli_contract,
     cli_directory,
     cli_admin,
+    cli_doctor,
     cli_revive,
     cli_demo,
 ):
