@@ -55,6 +55,13 @@ def _key(value: SecretStr) -> SecretStr:
     return value
 
 
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError("must be an address to listen on, as 127.0.0.1:9464")
+    return value
+
+
 class Settings(BaseSettings):
     """Every setting. Built directly it reads the environment alone, by `load_settings` the files too."""
 
@@ -78,6 +85,11 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, gt=0, lt=65536)
     """Where `ombud serve` listens."""
+
+    metrics_token: SecretStr | None = Field(default=None, min_length=16)
+    """Who shows it as a bearer token may read /metrics; without it only this machine may. At least 16 characters."""
+    worker_metrics: Annotated[str, AfterValidator(_address)] | None = None
+    """Where a worker tells Prometheus of itself, as `127.0.0.1:9464`; without it a worker tells nobody."""
 
     temporal_ui_url: str | None = None
     """Address of Temporal's Web UI; without it a mail carries no link to the case."""

@@ -15,6 +15,7 @@ from typing import NoReturn
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
@@ -23,6 +24,7 @@ from activities.post import PostOffice
 from activities.records import Records
 from settings import Settings, SettingsError, load_settings
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
+from telemetry import runtime
 from temporal_client import TemporalUnreachableError, connect_temporal
 from workflows.complaint import Complaint
 from workflows.post import Post
@@ -70,6 +72,7 @@ async def main() -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         settings = load_settings()
+        Runtime.set_default(runtime(settings))
         client = await connect_temporal()
         await _look_at_postgres(settings)
         async with worker(client, settings):
@@ -77,6 +80,9 @@ async def main() -> int:
             await stop.wait()
     except SettingsError as error:
         LOGGER.error("%s", error)  # noqa: TRY400  one clear line, no traceback
+        return 2
+    except ValueError as error:
+        LOGGER.error("OMBUD_WORKER_METRICS %s cannot be listened on: %s", settings.worker_metrics, error)  # noqa: TRY400
         return 2
     except (TemporalUnreachableError, SearchAttributesError) as error:
         LOGGER.error("%s", error)  # noqa: TRY400

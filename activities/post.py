@@ -25,6 +25,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError
 
+from activities import meters
 from activities.interface import DELIVER, Delivered
 from activities.mailer import Mailer, NotSentError, RefusedForGoodError
 from activities.poke import poke, report
@@ -160,6 +161,7 @@ class PostOffice:
             said = NotSentError(_masked(str(failure), who))
             async with self._transaction() as db:
                 await posts.failed(db, message, str(said), datetime.now(UTC))
+            meters.message("failed")
             raise _retry(said) from None
         except ErasedError:
             await self._record(message, "undeliverable", {"reason": "its content was erased before it could be sent"})
@@ -177,6 +179,9 @@ class PostOffice:
         async with self._transaction() as db:
             await record_message(db, self._vault, message, [entry])
             await posts.settled(db, message, now)
+            delays = await posts.delays(db, message)
+        meters.message(became)
+        meters.accepted(delays)
 
     async def _report(self, person: str) -> None:
         """Tell complaints what became of their notices, where a ladder or an obligation must know."""

@@ -18,6 +18,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities import meters
 from activities.interface import (
     LOAD,
     RECORD,
@@ -86,11 +87,13 @@ class Records:
         planned = {notice.key: notice for entry in batch.entries for notice in entry.notices}
         try:
             async with self._transaction() as connection:
-                await recording.record(connection, self._vault, [batch])
+                new = await recording.record(connection, self._vault, [batch])
+                late = await recording.lateness(connection, batch.complaint, new)
                 told = await recording.addressees(connection, list(planned), datetime.now(UTC))
         except ledger.DivergedError as error:
             activity.logger.warning("%s; the workflow goes on from there", error)
             return Recorded(diverged=True)
+        meters.missed(late)
         urgent: dict[str, bool] = {}
         why: dict[str, str] = {}
         for key, person in told.items():

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from settings import Settings, SettingsError, load_settings
 from starter.client import Ombud
+from starter.metrics import Metrics
 from starter.pages import PageError, Pages
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
 from temporal_client import TemporalUnreachableError, connect_temporal
@@ -41,6 +42,7 @@ def application(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> FastAP
     app = FastAPI(title="Ombud", openapi_url=None)
     pages = Pages(engine, ombud, settings)
     app.include_router(pages.routes)
+    app.include_router(Metrics(engine, settings).routes)
     app.add_exception_handler(PageError, pages.problem)
 
     @app.exception_handler(TemplateError)
