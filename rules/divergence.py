@@ -8,7 +8,8 @@ from typing import Any
 
 from rules.complaint import evolve, fold
 from rules.decide import Decision, refuse
-from rules.judge import InForce, settle
+from rules.judge import settle
+from rules.law import InForce
 from rules.ledger import Entry
 
 JUDGED = {

@@ -10,7 +10,7 @@ from enum import Enum
 from rules.commands import Command, OpenComplaint
 from rules.complaint import Complaint
 from rules.decide import Decision, decide, open_complaint, tick
-from rules.judge import InForce
+from rules.law import InForce
 from rules.ledger import Entry, Refused
 
 

@@ -7,33 +7,22 @@ not on record yet is recorded, in the order of the moments, each with its own ti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from rules import late_reports, terms, waits
-from rules.calendar import WorkingCalendar
+from rules import ladders, late_reports, terms, waits
 from rules.clock_record import Clock
 from rules.clocks import Run, runs
-from rules.complaint import Complaint, NoticeState, evolve
-from rules.contract import Contract, Obligation, Step
-from rules.ledger import Entry, Notice
+from rules.complaint import Complaint, evolve
+from rules.contract import Obligation
+from rules.law import InForce
+from rules.ledger import Entry
 from rules.measure import Wait
+from rules.moments import Moment, notices, notices_of_act
 from rules.values import SYSTEM
-
-PROMPT = timedelta(minutes=1)
-"""Registered within this of a rung, the rung is told as usual; longer after it, it counts as passed (invariant 11)."""
 
 TICK = timedelta(milliseconds=1)
 """A clock is missed once its due time has passed: at the due time itself an act is still in time (invariant 1)."""
-
-
-@dataclass(frozen=True, slots=True)
-class InForce:
-    """What a complaint is judged by, pinned at receipt (invariant 8)."""
-
-    contract: Contract
-    calendar: WorkingCalendar
 
 
 class Wake(NamedTuple):
@@ -42,17 +31,6 @@ class Wake(NamedTuple):
     at: datetime
     clock: str
     rung: str
-
-
-class _Moment(NamedTuple):
-    """A judgement whose time has come, sorted by time, then rank: what starts comes before what ends."""
-
-    at: datetime
-    rank: int
-    order: int
-    type: str
-    data: dict[str, Any]
-    notices: tuple[Notice, ...] = ()
 
 
 def settle(case: Complaint, law: InForce, now: datetime) -> tuple[Complaint, list[Entry]]:
@@ -90,7 +68,7 @@ def next_wake(case: Complaint, law: InForce) -> Wake | None:
             wakes += [
                 Wake(at, clock.id, rung.label)
                 for index, rung in enumerate(clock.rungs)
-                if not rung.reached and (at := _rung_at(case, clock, ladder, index)) is not None
+                if not rung.reached and (at := ladders.rung_at(case, clock, ladder, index)) is not None
                 if (clock.status == "missed" or at < clock.due_at) and (since is None or at < since)
             ]
     if (silence := _silence(case, law)) is not None:
@@ -107,7 +85,7 @@ def _open_wait(case: Complaint, clock: Clock, law: InForce) -> datetime | None:
     return waits.pauses(waited, promise, clock.started_at, None, law.calendar).open_since
 
 
-def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[_Moment]:
+def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[Moment]:
     derived = {(run.obligation, run.source): run for run in runs(case, law.contract)}
     known = {(clock.obligation, clock.source): clock for clock in case.clocks}
     for order, (key, run) in enumerate(derived.items()):
@@ -119,7 +97,7 @@ def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[_Moment]:
             yield from _judgements(case, law, clock, run_, now, order)
     silence = _silence(case, law)
     if silence is not None and silence <= now:
-        yield _Moment(
+        yield Moment(
             silence,
             5,
             0,
@@ -129,7 +107,7 @@ def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[_Moment]:
         )
 
 
-def _start(case: Complaint, law: InForce, run: Run, order: int) -> _Moment:
+def _start(case: Complaint, law: InForce, run: Run, order: int) -> Moment:
     promise = law.contract.obligations[run.obligation]
     n = 1 + sum(clock.obligation == run.obligation for clock in case.clocks)
     data = {
@@ -141,7 +119,7 @@ def _start(case: Complaint, law: InForce, run: Run, order: int) -> _Moment:
         "known_at": run.known_at.isoformat(),
         **_plan(promise, run, law),
     }
-    return _Moment(run.started_at, 0, order, "clock_started", data)
+    return Moment(run.started_at, 0, order, "clock_started", data)
 
 
 def _plan(promise: Obligation, run: Run, law: InForce, waited: Sequence[Wait] = ()) -> dict[str, Any]:
@@ -153,44 +131,29 @@ def _plan(promise: Obligation, run: Run, law: InForce, waited: Sequence[Wait] = 
         "explanation": due.explanation.model_dump(mode="json", exclude_defaults=True),
         "rungs": [
             {"rung": step.label, "at": at.isoformat()}
-            for step, at in ladder(promise, run.started_at, due.at, law, waited)
+            for step, at in ladders.ladder(promise, run.started_at, due.at, law, waited)
         ],
     }
 
 
-def ladder(
-    promise: Obligation, start: datetime, due: datetime, law: InForce, waited: Sequence[Wait] = ()
-) -> Iterator[tuple[Step, datetime]]:
-    """Every rung of a clock with its instant, in the calendar's zone (invariant 14)."""
-    for step in promise.ladder:
-        if step.after is not None:
-            at = terms.after(step.after, due, law.calendar, step.hours)
-        else:
-            fraction = step.fraction
-            at = due if fraction is None else terms.point(promise.due, start, due, fraction, law.calendar, waited)
-            if step.hours == "working":
-                at = law.calendar.next_opening(at)
-        yield step, at
-
-
 def _judgements(
     case: Complaint, law: InForce, clock: Clock, run: Run | None, now: datetime, order: int
-) -> Iterator[_Moment]:
+) -> Iterator[Moment]:
     """What is to be said of one clock that is on record."""
     promise = law.contract.obligations[clock.obligation]
     about = {"clock": clock.id, "obligation": clock.obligation, "clause": promise.clause}
     if run is None:
         fell_away = {"report": "confirmed", "lifted": True, "lag_seconds": 0, "why": "what set it going fell away"}
         if clock.status == "missed" and not clock.cleared_at:
-            yield _Moment(now, 1, order, "miss_refuted", about | fell_away)
+            yield Moment(now, 1, order, "miss_refuted", about | fell_away)
         else:
-            yield _Moment(now, 1, order, "clock_ended", {**about, "reason": "superseded"})
+            yield Moment(now, 1, order, "clock_ended", {**about, "reason": "superseded"})
         return
     waited = waits.spells(case, law.contract.waits.order) if case.requests else []
     paused = waits.pauses(waited, promise, run.started_at, run.done_at, law.calendar)
     if revised := _revision(clock, run, paused, law, now):
         kind, data = revised
-        yield _Moment(now, 1, order, kind, about | data)
+        yield Moment(now, 1, order, kind, about | data)
         return
 
     def time(at: datetime) -> dict[str, Any]:
@@ -198,15 +161,15 @@ def _judgements(
 
     since = paused.open_since
     if since is not None and since <= now and clock.paused_at is None:
-        yield _Moment(since, 4, order, "clock_paused", {**about, "party": paused.party})
+        yield Moment(since, 4, order, "clock_paused", {**about, "party": paused.party})
     if case.requests and clock.status in ("met", "missed"):
         right = time(clock.done_at or clock.due_at)
         if right["time"] != clock.time:
-            yield _Moment(now, 1, order, "clock_attributed", about | right)
+            yield Moment(now, 1, order, "clock_attributed", about | right)
             return
     if clock.status in ("running", "missed"):
         yield from _verdict(case, law, clock, run, since, now, order, about=about, time=time)
-    yield from _rungs(case, clock, promise, _over(run), since, now, order, about)
+    yield from ladders.reached(case, clock, promise, _over(run), since, now, order, about)
 
 
 def _over(run: Run) -> datetime | None:
@@ -225,30 +188,30 @@ def _verdict(
     *,
     about: dict[str, Any],
     time: Callable[[datetime], dict[str, Any]],
-) -> Iterator[_Moment]:
+) -> Iterator[Moment]:
     """Met, ended, missed, refuted or done late; nothing while a clock stands still."""
     done, due = run.done_at, clock.due_at
     if clock.status == "running":
         if done is not None and done <= due:
             parts = {name: act.at.isoformat() for name, act in run.parts.items()}
-            yield _Moment(
+            yield Moment(
                 done, 2, order, "clock_met", {**about, "parts": parts, "lag_seconds": run.lag_seconds, **time(done)}
             )
         elif run.ended_at is not None and run.ended_at <= due:
-            yield _Moment(run.ended_at, 2, order, "clock_ended", {**about, "reason": run.ended_by})
+            yield Moment(run.ended_at, 2, order, "clock_ended", {**about, "reason": run.ended_by})
         elif now > due and paused_at is None:
             provisional = {"provisional": True} if clock.provisional else {}
-            yield _Moment(due, 3, order, "clock_missed", {**about, **provisional, **time(due)})
+            yield Moment(due, 3, order, "clock_missed", {**about, **provisional, **time(due)})
     elif clock.status == "missed" and clock.done_at is None and done is not None:
         late = {**about, "lag_seconds": run.lag_seconds, **time(done)}
         if done <= due:
             report = late_reports.judged(run.acts, due, law.contract.late_reports, law.calendar)
             roles = (report.asks,) if report.asks else ()
-            told = _notices(case, f"{clock.id}@reported late {case.seq + 1}", roles)
-            yield _Moment(done, 2, order, "miss_refuted", {**late, **report.data()}, told)
+            told = notices(case, f"{clock.id}@reported late {case.seq + 1}", roles)
+            yield Moment(done, 2, order, "miss_refuted", {**late, **report.data()}, told)
         else:
             late["late_seconds"] = int((done - due).total_seconds())
-            yield _Moment(done, 2, order, "clock_done", late)
+            yield Moment(done, 2, order, "clock_done", late)
 
 
 def _revision(
@@ -275,95 +238,6 @@ def _revision(
     return None
 
 
-def _rungs(
-    case: Complaint,
-    clock: Clock,
-    promise: Obligation,
-    over: datetime | None,
-    paused_at: datetime | None,
-    now: datetime,
-    order: int,
-    about: dict[str, Any],
-) -> Iterator[_Moment]:
-    """The next rung of a ladder that has been reached; a ladder stops when its clock is done or ended."""
-    for index, rung in enumerate(clock.rungs):
-        if rung.reached:
-            continue
-        at = _rung_at(case, clock, promise.ladder, index)
-        if at is None or at > now or (over is not None and at >= over):
-            continue
-        if paused_at is not None and at >= paused_at:
-            continue
-        if at >= clock.due_at and clock.status != "missed":
-            continue
-        step = promise.ladder[index]
-        data: dict[str, Any] = {**about, "rung": rung.label}
-        roles = step.tell
-        if over is not None and over <= clock.due_at:
-            data["passed"], roles = "over before it could be told", ()
-        elif answered := _acknowledged(case, clock, promise.ladder, index):
-            data["silenced_by"], roles = answered, ()
-        elif at <= clock.known_at - PROMPT:
-            data["passed"] = "before it was registered"
-            roles = _told_once(clock, promise.ladder, index)
-        yield _Moment(
-            at,
-            4,
-            order,
-            "rung_reached",
-            data,
-            _notices(case, f"{clock.id}@{rung.label}", roles, promise.urgent),
-        )
-        return
-
-
-def _told_once(clock: Clock, ladder: tuple[Step, ...], index: int) -> tuple[str, ...]:
-    """Of the rungs passed before registration only the last tells, and tells every role of them (invariant 11)."""
-    passed = [i for i, rung in enumerate(clock.rungs) if rung.at <= clock.known_at - PROMPT]
-    if index != passed[-1]:
-        return ()
-    return tuple(dict.fromkeys(role for i in passed for role in ladder[i].tell))
-
-
-def _rung_at(case: Complaint, clock: Clock, ladder: tuple[Step, ...], index: int) -> datetime | None:
-    """When a rung is reached, given what became of the notices before it (invariant 13).
-
-    Undeliverable counts as unacknowledged at once; "taken over until" puts the rung off until then.
-    """
-    nominal = clock.rungs[index].at
-    if ladder[index].unless != "acknowledged":
-        return nominal
-    told = [n for n in _answering(case, clock, index) if n.rung == _last_told(case, clock, index)]
-    failed = [n.undeliverable_at for n in told if n.undeliverable_at is not None]
-    if told and len(failed) == len(told):
-        nominal = min(nominal, max(failed))
-    until = [n.until for n in _answering(case, clock, index) if n.until is not None]
-    return max([nominal, *until])
-
-
-def _last_told(case: Complaint, clock: Clock, index: int) -> str:
-    labels = [rung.label for rung in clock.rungs[:index]]
-    told = [n.rung for n in case.notices if n.clock == clock.id and n.rung in labels]
-    return told[-1] if told else ""
-
-
-def _acknowledged(case: Complaint, clock: Clock, ladder: tuple[Step, ...], index: int) -> int | None:
-    """The acknowledgement that silences this rung: one of an earlier notice, and of the miss if this tells of it."""
-    if ladder[index].unless != "acknowledged":
-        return None
-    return next(
-        (n.acknowledged for n in _answering(case, clock, index) if n.acknowledged and n.until is None),
-        None,
-    )
-
-
-def _answering(case: Complaint, clock: Clock, index: int) -> list[NoticeState]:
-    """The notices whose acknowledgement counts for this rung: an acknowledged warning never silences the miss."""
-    late = clock.rungs[index].at >= clock.due_at
-    labels = {r.label for r in clock.rungs[:index] if not late or r.at >= clock.due_at}
-    return [n for n in case.notices if n.clock == clock.id and n.rung in labels]
-
-
 def _silence(case: Complaint, law: InForce) -> datetime | None:
     """When silence closes the case: the contract's time after the last telling of the result."""
     if case.closed or not case.did("resolve", "answer"):
@@ -373,12 +247,3 @@ def _silence(case: Complaint, law: InForce) -> datetime | None:
     if told is None:
         return None
     return terms.due(law.contract.confirmation.silence, told, law.calendar).at
-
-
-def _notices(case: Complaint, about: str, roles: tuple[str, ...], urgent: bool = False) -> tuple[Notice, ...]:
-    return tuple(Notice(key=f"{case.id}/{about}/{role}", role=role, urgent=urgent) for role in dict.fromkeys(roles))
-
-
-def notices_of_act(case: Complaint, contract: Contract, command: str) -> tuple[Notice, ...]:
-    """Whom the contract tells of an act; the key names the entry that is about to record it."""
-    return _notices(case, f"{command}#{case.seq + 1}", contract.notices.get(command, ()))

@@ -10,7 +10,8 @@ from rules.calendar import calendar_for
 from rules.contract import Contract, Obligation
 from rules.document import Path
 from rules.grammar import ClockTime, DayOfMonth, Days, Months
-from rules.judge import InForce, ladder
+from rules.ladders import ladder
+from rules.law import InForce
 
 Found = tuple[Path, str, bool]
 """Where, what, and whether it is fatal."""

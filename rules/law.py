@@ -1,14 +1,22 @@
-"""From a pinned contract snapshot to what the judge needs; shared by every complaint under the same version."""
+"""What a complaint is judged by: from a pinned contract snapshot, shared by every complaint under the same version."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from rules.calendar import calendar_for
+from rules.calendar import WorkingCalendar, calendar_for
 from rules.contract import Contract
-from rules.judge import InForce
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What a complaint is judged by, pinned at receipt (invariant 8)."""
+
+    contract: Contract
+    calendar: WorkingCalendar
 
 
 def law_of(snapshot: dict[str, Any]) -> InForce:

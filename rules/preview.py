@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from rules import terms
+from rules.conditions import known
 from rules.contract import Kind, Language, Obligation
-from rules.decide import known
-from rules.judge import InForce
+from rules.law import InForce
 from rules.ledger import Refused, explain_invalid
 from rules.values import Instant, Level, Value
 

@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from rules.contract import Language
-    from rules.judge import InForce
+    from rules.law import InForce
 
 
 def due(
@@ -35,7 +35,7 @@ def due(
     say. A line that cannot be answered becomes {"error": …} in its place, and the command ends with 1.
     """
     from rules.calendar import calendar_for
-    from rules.judge import InForce
+    from rules.law import InForce
     from starter.cli_contract import contract_language, sound
 
     if batch == (received is not None):

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rules.contract import AppliesTo, Contract, DeliveryOf, Language, MissOf, Obligation, Start, Step
-from rules.judge import InForce
+from rules.law import InForce
 from rules.preview import Asked, Preview
 
 PIPED_WIDTH = 160

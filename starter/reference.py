@@ -84,7 +84,7 @@ def _meets(contract: Contract, command: type[Command]) -> Iterator[str]:
 _HEAD = """\
 # Commands
 
-<!-- written by `python -m starter.reference`; change rules/commands.py instead -->
+<!-- written by `python -m starter.reference`; change rules/commands/ instead -->
 
 What people do to a complaint is reported to it by a command. Each is an update of the workflow, with an answer, and a
 signal of the same name, without one ([wire.md](wire.md)); on the command line `ombud tell CONTRACT/REF COMMAND`.
@@ -107,6 +107,7 @@ All of them may be left out.
 | `by` | who did it: `{"role": "handler.owner", "person": "li"}` |
 | `reported_by`, `on_behalf_of` | who tells us, when not the doer; for whom it was done |
 | `via` | the way it came: `ui`, `cli`, `http`, `client`, `signal`, `import`, `page` |
+| `authenticated_as` | whose identity was proved; the front door fills it in and takes it from nobody |
 | `occurred_at` | when it happened; the moment it arrives stands in |
 | `evidence` | where proofs lie: `id`, `sha256`, `media_type`, `source`; their bytes stay there |
 | `internal` | not for the principal's eyes |

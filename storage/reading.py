@@ -13,8 +13,7 @@ from sqlalchemy import ARRAY, Boolean, Select, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules.judge import InForce
-from rules.law import law_of
+from rules.law import InForce, law_of
 from rules.ledger import Entry
 from rules.values import Value
 from storage import contracts, ledger

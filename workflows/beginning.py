@@ -27,8 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from rules.commands import OpenComplaint
     from rules.complaint import fold
     from rules.decide import Decision, open_complaint, tick
-    from rules.judge import InForce
-    from rules.law import law_of
+    from rules.law import InForce, law_of
     from rules.ledger import Refused, digest, explain_invalid
     from rules.values import Name, Reference
     from workflows.carried import Carried

@@ -20,7 +20,8 @@ with workflow.unsafe.imports_passed_through():
     from rules.decide import Decision, cancel, decide, deliver, refuse, tick
     from rules.divergence import go_on
     from rules.duty import NOBODY
-    from rules.judge import InForce, Wake, next_wake
+    from rules.judge import Wake, next_wake
+    from rules.law import InForce
     from rules.ledger import Refused
     from rules.notices import Outcome
     from rules.stage import reached

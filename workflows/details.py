@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from rules.complaint import Complaint
 from rules.contract import Words
-from rules.judge import InForce, Wake
+from rules.judge import Wake
+from rules.law import InForce
 from rules.stage import reached
 
 NARROW = "\u00a0"

@@ -13,7 +13,7 @@ from temporalio.testing import WorkflowEnvironment
 from settings import Settings
 from starter.client import Ombud
 from starter.serve import application
-from templates.links import VALID_FOR, Addressed, BadLinkError, Links
+from templates.links import PAGES, Addressed, BadLinkError, Links
 from tests.pages.conftest import BASE, Site, link
 from tests.support.desk import missed, opened
 from tests.support.smtp import SmtpSink
@@ -182,7 +182,7 @@ async def test_another_persons_link_opens_nothing(site: Site, reference: str) ->
     message = str(mail["Message-ID"])[1:].partition("@")[0]
     for wrong in (Addressed(message, "liu.yan"), Addressed("0" * 40, "maya.brandt")):
         assert (await site.browser.get(f"/a/{links.token(wrong)}")).status_code == 404
-    elsewhere = Links(site.system.settings.signing_key.get_secret_value(), BASE, purpose="something else")
+    elsewhere = Links(site.system.settings.signing_key.get_secret_value(), BASE, purpose="case")
     assert (await site.browser.get(f"/a/{elsewhere.token(Addressed(message, 'maya.brandt'))}")).status_code == 404
 
 
@@ -191,9 +191,13 @@ async def test_an_old_link_has_expired(site: Site, reference: str, monkeypatch: 
     await site.grave(reference)
     path = link(await site.mail_to(MANAGER, reference))
     now = datetime.now(UTC).timestamp()
-    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: int(now + VALID_FOR.total_seconds() - 60))
+    monkeypatch.setattr(
+        TimestampSigner, "get_timestamp", lambda _: int(now + PAGES["acknowledge"].valid_for.total_seconds() - 60)
+    )
     assert (await site.browser.get(path)).status_code == 200
-    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: int(now + VALID_FOR.total_seconds() + 60))
+    monkeypatch.setattr(
+        TimestampSigner, "get_timestamp", lambda _: int(now + PAGES["acknowledge"].valid_for.total_seconds() + 60)
+    )
     page = await site.browser.get(path)
     assert page.status_code == 410
     assert "no longer valid" in page.text

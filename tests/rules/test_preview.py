@@ -15,8 +15,7 @@ from rules.calendar import calendar_for
 from rules.commands import Complainant, OpenComplaint
 from rules.contract_file import read
 from rules.decide import open_complaint
-from rules.judge import InForce
-from rules.law import law_of
+from rules.law import InForce, law_of
 from rules.ledger import Refused
 from rules.preview import Asked, asked, later, outside_term, preview
 

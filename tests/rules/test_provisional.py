@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rules import terms
-from rules.judge import ladder
+from rules.ladders import ladder
 from tests.support.story import Story, at, law, types
 from workflows.details import markdown
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from rules.commands import COMMANDS, Command
 from rules.complaint import Complaint, fold
 from rules.decide import decide, deliver, tick
-from rules.judge import InForce, next_wake
+from rules.judge import next_wake
+from rules.law import InForce
 from rules.ledger import Refused
 from rules.notices import Outcome
 from tests.support.story import SMALL, Story, at, law

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from rules.complaint import fold
-from rules.judge import InForce, next_wake
+from rules.judge import next_wake
+from rules.law import InForce
 from rules.ledger import Refused
 from tests.support.story import SMALL, Story, at, law, types
 

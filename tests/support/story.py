@@ -11,8 +11,8 @@ from rules.commands import COMMANDS, OpenComplaint
 from rules.complaint import Complaint
 from rules.contract import Contract
 from rules.decide import Decision, decide, deliver, open_complaint, tick
-from rules.judge import InForce, next_wake
-from rules.law import law_of
+from rules.judge import next_wake
+from rules.law import InForce, law_of
 from rules.ledger import Entry
 from rules.notices import Outcome
 

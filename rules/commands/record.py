@@ -1,0 +1,84 @@
+"""How the case is filed, and what is put right on its record."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from rules.commands.base import Command, Content, EntryNumber, MaybeContent
+from rules.contract import Kind
+from rules.values import Actor, Code, Level, Name, Stated
+
+
+class Reclassify(Command):
+    """Another kind, category or level. Because of new facts its clocks start when those became known; misjudged, at
+    receipt. Lowering a level needs an approver."""
+
+    name, event = "reclassify", "reclassified"
+    kind: Kind | None = None
+    category: Code | None = None
+    level: Level | None = None
+    reason: Literal["first_assessment", "new_facts", "misjudged"]
+    known_at: Stated | None = None
+    """When the new facts became known; `occurred_at` when left out."""
+    approved_by: Actor | None = None
+    text: Content
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Reclassify:
+        if self.kind is None and self.category is None and self.level is None:
+            raise ValueError("name what changes: kind, category or level")
+        return self
+
+
+class Assign(Command):
+    """Another person owns the case."""
+
+    name, event = "assign", "assigned"
+    person: Name
+    text: MaybeContent = None
+
+
+class Note(Command):
+    """A note on the file. It meets no clock."""
+
+    name, event = "note", "noted"
+    who = ("handler", "principal", "third_party", "complainant")
+    text: Content
+
+
+class Correct(Command):
+    """An entry of the ledger is wrong: when it really happened, or that it did not (invariant 7). It counts once a
+    second person approves it."""
+
+    name, event = "correct", "corrected"
+    who = ("handler", "principal")
+    entry: EntryNumber
+    happened_at: Stated | None = None
+    """The right time; of the opening the receipt, of a classification when the facts became known."""
+    void: Literal[True] | None = None
+    """It did not happen."""
+    text: Content
+
+    def acts(self) -> tuple[str, ...]:
+        return ()
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Correct:
+        if (self.happened_at is None) == (self.void is None):
+            raise ValueError("give the right time as `happened_at`, or `void: true` when it did not happen")
+        return self
+
+
+class ApproveCorrection(Command):
+    """A second person agrees with a correction; from then on the right value counts (invariant 7)."""
+
+    name, event = "approve_correction", "correction_approved"
+    who = ("handler", "principal")
+    entry: EntryNumber
+    """That of the correction."""
+    text: MaybeContent = None
+
+    def acts(self) -> tuple[str, ...]:
+        return ()

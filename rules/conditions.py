@@ -1,0 +1,167 @@
+"""What a command needs to be taken: who may, when, and its own conditions. A refusal says what is possible instead."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from rules import corrections, waits
+from rules.commands import (
+    Acknowledge,
+    AnswerRequest,
+    ApproveCorrection,
+    Assign,
+    Close,
+    Command,
+    ConfirmReport,
+    Contact,
+    ContestRequest,
+    Correct,
+    Explain,
+    HandOver,
+    Reclassify,
+    Reject,
+    Request,
+    Waive,
+)
+from rules.complaint import Complaint
+from rules.law import InForce
+from rules.ledger import Refused
+from rules.values import Actor
+
+AHEAD = timedelta(minutes=2)
+"""A sender's clock may run ahead of ours by so much; the time then counts as now (invariant 1)."""
+
+
+def known(what: str, value: str | None, allowed: tuple[str, ...]) -> None:
+    """Raises Refused, naming what there is, unless the value is left out or the contract has it."""
+    if value is not None and value not in allowed:
+        names = ", ".join(allowed) or f"no {what}s at all"
+        raise Refused(f"Unknown {what} {value!r}; the contract has {names}.")
+
+
+def happened(given: datetime | None, now: datetime, field_name: str) -> tuple[datetime, str | None]:
+    """The time an act counts from, and the time as given where that differs."""
+    if given is None:
+        return now, None
+    if given > now + AHEAD:
+        raise Refused(
+            f"{field_name} {given.isoformat()} lies in the future (it is {now.isoformat()}); "
+            "at most 2 minutes ahead are taken. Check the clock and the offset."
+        )
+    return (now, given.isoformat()) if given > now else (given, None)
+
+
+def doer(case: Complaint, law: InForce, command: Command) -> Actor:
+    """Who did it; checks that the role exists and may (docs/commands.md), and rule 37."""
+    by = command.by or Actor(role=command.who[0])
+    parties = {"handler", "principal", "third_party", "complainant"}
+    for actor in (by, command.reported_by, command.on_behalf_of):
+        if actor and actor.role not in law.contract.roles and actor.role not in parties:
+            raise Refused(f"Unknown role {actor.role!r}; the contract has {', '.join(law.contract.roles)}.")
+        if actor and actor.person and actor.person == case.against:
+            raise Refused(f"{actor.person} is complained about and may not act on this complaint (rule 37).")
+    if by.role.partition(".")[0] not in command.who:
+        raise Refused(f"{by.role} may not {command.name}; {' or '.join(command.who)} may.")
+    return by
+
+
+def check(case: Complaint, law: InForce, command: Command, by: Actor, now: datetime) -> dict[str, Any]:
+    """The command's own conditions, and what the ledger keeps of it."""
+    data = command.facts()
+    match command:
+        case HandOver(to=role) | Contact(role=role):
+            known("role", role, tuple(law.contract.roles))
+        case Assign(person=person) if person == case.against:
+            raise Refused(f"{person} is complained about and may not own this complaint (rule 37).")
+        case Reclassify():
+            data |= _check_classes(case, law, command)
+            known_at, original = happened(command.known_at, now, "known_at")
+            data |= {"known_at": known_at.isoformat(), "known_at_given": original} if original else {}
+            if command.category:
+                data["route"] = law.contract.categories[command.category].route or law.contract.owner
+        case Explain():
+            if not any(clock.missed and not clock.cleared_at for clock in case.clocks):
+                raise Refused("No clock is missed, so there is nothing to explain; use update_customer or note.")
+        case Acknowledge():
+            data["notices"] = _acknowledges(case, law, command, by)
+        case Reject():
+            if len(case.rejections) >= law.contract.confirmation.reopenings:
+                raise Refused(
+                    f"The customer rejected {len(case.rejections)} times, as often as the contract reopens; "
+                    "close with agreement: false."
+                )
+        case Close(agreement=agreement):
+            if not agreement and len(case.rejections) < law.contract.confirmation.reopenings:
+                left = law.contract.confirmation.reopenings - len(case.rejections)
+                raise Refused(f"The customer may still reject {left} times; close without agreement comes after that.")
+            data["reason"] = "confirmed" if agreement else "without agreement"
+        case _:
+            data |= _about_others(case, law, command, by, now)
+    return data
+
+
+def _check_classes(case: Complaint, law: InForce, command: Reclassify) -> dict[str, Any]:
+    """The level it lowers, if it does: such cases are listed for the principal."""
+    contract, before = law.contract, case.now_is
+    known("kind", command.kind, contract.kinds)
+    known("category", command.category, tuple(contract.categories))
+    known("level", command.level, tuple(contract.levels))
+    if command.known_at and command.known_at < case.received_at:
+        raise Refused("known_at lies before the receipt; facts known then make it `misjudged`, not `new_facts`.")
+    order = list(contract.levels)
+    lowers = command.level and before.level and order.index(command.level) < order.index(before.level)
+    if lowers and not command.approved_by:
+        raise Refused(f"Lowering from level {before.level} to {command.level} needs `approved_by`.")
+    return {"lowered_from": before.level} if lowers else {}
+
+
+def _about_others(case: Complaint, law: InForce, command: Command, by: Actor, now: datetime) -> dict[str, Any]:
+    """The conditions of what is asked of others or said about the record, and what the ledger keeps of it."""
+    match command:
+        case Request():
+            return waits.asked(command, command.occurred_at or now, tuple(law.contract.roles))
+        case AnswerRequest() | ContestRequest():
+            waits.answered(case, command, by, command.occurred_at or now)
+        case Correct():
+            return corrections.proposed(case, command, by, now)
+        case ApproveCorrection():
+            return corrections.approved(case, command, by, now)
+        case Waive(clock=clock_id):
+            running = [clock.id for clock in case.clocks if clock.status == "running"]
+            if clock_id not in running:
+                raise Refused(f"No clock {clock_id!r} runs that could be waived; those that do: {_listed(running)}.")
+        case ConfirmReport():
+            _check_report(case, law, command, by)
+    return {}
+
+
+def _check_report(case: Complaint, law: InForce, command: ConfirmReport, by: Actor) -> None:
+    waiting = [clock.id for clock in case.clocks if clock.report == "unconfirmed"]
+    if command.clock not in waiting:
+        raise Refused(
+            f"No late report about {command.clock!r} waits to be confirmed; those that do: {_listed(waiting)}."
+        )
+    if by.role != law.contract.late_reports.confirmed_by:
+        raise Refused(f"{by.role} cannot confirm a late report; {law.contract.late_reports.confirmed_by} can.")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _acknowledges(case: Complaint, law: InForce, command: Acknowledge, by: Actor) -> list[str]:
+    if command.to:
+        known("role", command.to, tuple(law.contract.roles))
+    mine = [n.key for n in case.notices if n.role == by.role and not n.acknowledged]
+    if not command.notices:
+        if not mine:
+            raise Refused(f"No open notice to {by.role}; give `by` with the role that was told.")
+        return mine
+    roles = {n.key: n.role for n in case.notices}
+    for key in command.notices:
+        if key not in roles:
+            raise Refused(f"Unknown notice {key!r}; this complaint has {', '.join(roles) or 'none'}.")
+        if roles[key] != by.role:
+            raise Refused(f"The notice {key!r} went to {roles[key]}; {by.role} cannot acknowledge it.")
+    return list(command.notices)

@@ -1,0 +1,122 @@
+"""Ladders: when each rung of a clock is reached, whom it tells, and what silences it (invariants 11, 13, 14)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from rules import terms
+from rules.clock_record import Clock
+from rules.complaint import Complaint, NoticeState
+from rules.contract import Obligation, Step
+from rules.law import InForce
+from rules.measure import Wait
+from rules.moments import Moment, notices
+
+PROMPT = timedelta(minutes=1)
+"""Registered within this of a rung, the rung is told as usual; longer after it, it counts as passed (invariant 11)."""
+
+
+def ladder(
+    promise: Obligation, start: datetime, due: datetime, law: InForce, waited: Sequence[Wait] = ()
+) -> Iterator[tuple[Step, datetime]]:
+    """Every rung of a clock with its instant, in the calendar's zone (invariant 14)."""
+    for step in promise.ladder:
+        if step.after is not None:
+            at = terms.after(step.after, due, law.calendar, step.hours)
+        else:
+            fraction = step.fraction
+            at = due if fraction is None else terms.point(promise.due, start, due, fraction, law.calendar, waited)
+            if step.hours == "working":
+                at = law.calendar.next_opening(at)
+        yield step, at
+
+
+def reached(
+    case: Complaint,
+    clock: Clock,
+    promise: Obligation,
+    over: datetime | None,
+    paused_at: datetime | None,
+    now: datetime,
+    order: int,
+    about: dict[str, Any],
+) -> Iterator[Moment]:
+    """The next rung of a ladder that has been reached; a ladder stops when its clock is done or ended."""
+    for index, rung in enumerate(clock.rungs):
+        if rung.reached:
+            continue
+        at = rung_at(case, clock, promise.ladder, index)
+        if at is None or at > now or (over is not None and at >= over):
+            continue
+        if paused_at is not None and at >= paused_at:
+            continue
+        if at >= clock.due_at and clock.status != "missed":
+            continue
+        step = promise.ladder[index]
+        data: dict[str, Any] = {**about, "rung": rung.label}
+        roles = step.tell
+        if over is not None and over <= clock.due_at:
+            data["passed"], roles = "over before it could be told", ()
+        elif answered := _acknowledged(case, clock, promise.ladder, index):
+            data["silenced_by"], roles = answered, ()
+        elif at <= clock.known_at - PROMPT:
+            data["passed"] = "before it was registered"
+            roles = _told_once(clock, promise.ladder, index)
+        yield Moment(
+            at,
+            4,
+            order,
+            "rung_reached",
+            data,
+            notices(case, f"{clock.id}@{rung.label}", roles, promise.urgent),
+        )
+        return
+
+
+def _told_once(clock: Clock, ladder: tuple[Step, ...], index: int) -> tuple[str, ...]:
+    """Of the rungs passed before registration only the last tells, and tells every role of them (invariant 11)."""
+    passed = [i for i, rung in enumerate(clock.rungs) if rung.at <= clock.known_at - PROMPT]
+    if index != passed[-1]:
+        return ()
+    return tuple(dict.fromkeys(role for i in passed for role in ladder[i].tell))
+
+
+def rung_at(case: Complaint, clock: Clock, ladder: tuple[Step, ...], index: int) -> datetime | None:
+    """When a rung is reached, given what became of the notices before it (invariant 13).
+
+    Undeliverable counts as unacknowledged at once; "taken over until" puts the rung off until then.
+    """
+    nominal = clock.rungs[index].at
+    if ladder[index].unless != "acknowledged":
+        return nominal
+    told = [n for n in _answering(case, clock, index) if n.rung == _last_told(case, clock, index)]
+    failed = [n.undeliverable_at for n in told if n.undeliverable_at is not None]
+    if told and len(failed) == len(told):
+        nominal = min(nominal, max(failed))
+    until = [n.until for n in _answering(case, clock, index) if n.until is not None]
+    return max([nominal, *until])
+
+
+def _last_told(case: Complaint, clock: Clock, index: int) -> str:
+    labels = [rung.label for rung in clock.rungs[:index]]
+    told = [n.rung for n in case.notices if n.clock == clock.id and n.rung in labels]
+    return told[-1] if told else ""
+
+
+def _acknowledged(case: Complaint, clock: Clock, ladder: tuple[Step, ...], index: int) -> int | None:
+    """The acknowledgement that silences this rung: one of an earlier notice, and of the miss if this tells of it."""
+    if ladder[index].unless != "acknowledged":
+        return None
+    return next(
+        (n.acknowledged for n in _answering(case, clock, index) if n.acknowledged and n.until is None),
+        None,
+    )
+
+
+def _answering(case: Complaint, clock: Clock, index: int) -> list[NoticeState]:
+    """The notices whose acknowledgement counts for this rung: an acknowledged warning never silences the miss."""
+    late = clock.rungs[index].at >= clock.due_at
+    labels = {r.label for r in clock.rungs[:index] if not late or r.at >= clock.due_at}
+    return [n for n in case.notices if n.clock == clock.id and n.rung in labels]
