@@ -80,6 +80,11 @@ class Settings(BaseSettings):
     mail_from: str
     """Sender of every mail, as `Ombud <ombud@example.com>`."""
 
+    bounce_address: str | None = None
+    """Where mail servers send what becomes of our mails, as `bounces@example.com`; without it, to the sender."""
+    bounce_mailbox: SecretStr | None = None
+    """Where that arrives, for `ombud bounces`: `imaps://user:password@host/INBOX`, `maildir:/path`, `mbox:/path`."""
+
     base_url: str | None = None
     """Public address of the HTTP server; without it a mail carries no links."""
     http_host: str = "127.0.0.1"

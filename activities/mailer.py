@@ -77,7 +77,7 @@ class Mailer:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._sender = parseaddr(settings.mail_from)[1]
+        self._sender = settings.bounce_address or parseaddr(settings.mail_from)[1]
 
     async def send(self, address: str, mail: bytes, *, envelope: str = "") -> str:
         """The server's reply once it has taken the message.

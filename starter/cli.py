@@ -14,6 +14,7 @@ import typer
 
 from starter import (
     cli_admin,
+    cli_bounces,
     cli_complaints,
     cli_contract,
     cli_demo,
@@ -40,6 +41,7 @@ for group in (
     cli_contract,
     cli_directory,
     cli_admin,
+    cli_bounces,
     cli_doctor,
     cli_revive,
     cli_demo,

@@ -48,7 +48,8 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
 
     - `claimed`: data `person`, `channel`, `language` and `notices`, the keys it carries
     - `accepted`: the recipient's server took it; data `reply`, its answer
-    - `undeliverable`, `bounced`: data `reason`
+    - `undeliverable`: data `reason`
+    - `delivered`, `bounced`: what a report said later; data `reason`. `delayed` and `relayed` change nothing
     """
     for entry in entries:
         at, data = entry.occurred_at, entry.data
@@ -62,9 +63,13 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
             case "accepted":
                 changes.change(messages, {"id": message}, {"accepted_at": at, "reply": data["reply"]})
                 changes.change(notices, {"message": message}, {"accepted_at": at})
+            case "delivered":
+                changes.change(messages, {"id": message}, {"delivered_at": at})
+                changes.change(notices, {"message": message}, {"delivered_at": at})
             case "undeliverable" | "bounced":
-                changes.change(messages, {"id": message}, {"undeliverable_at": at, "reason": data["reason"]})
-                changes.change(notices, {"message": message}, {"undeliverable_at": at})
+                back = {"bounced_at": at} if entry.type == "bounced" else {}
+                changes.change(messages, {"id": message}, {"undeliverable_at": at, "reason": data["reason"], **back})
+                changes.change(notices, {"message": message}, {"undeliverable_at": at, **back})
 
 
 def _opened(complaint: str, version: str, entry: Entry) -> Row:
