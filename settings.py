@@ -62,6 +62,12 @@ def _address(value: str) -> str:
     return value
 
 
+def _web(value: str) -> str:
+    if not value.startswith(("https://", "http://")):
+        raise ValueError("must begin with https:// or http://")
+    return value
+
+
 class Settings(BaseSettings):
     """Every setting. Built directly it reads the environment alone, by `load_settings` the files too."""
 
@@ -95,6 +101,9 @@ class Settings(BaseSettings):
     """Who shows it as a bearer token may read /metrics; without it only this machine may. At least 16 characters."""
     worker_metrics: Annotated[str, AfterValidator(_address)] | None = None
     """Where a worker tells Prometheus of itself, as `127.0.0.1:9464`; without it a worker tells nobody."""
+
+    canary_url: Annotated[str, AfterValidator(_web)] | None = None
+    """Whom to tell that a canary's warning arrived, as healthchecks.io wants it: GET, `/fail` behind it when not."""
 
     temporal_ui_url: str | None = None
     """Address of Temporal's Web UI; without it a mail carries no link to the case."""

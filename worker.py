@@ -19,6 +19,7 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from activities.canary import CanaryDesk
 from activities.mailer import Mailer
 from activities.post import PostOffice
 from activities.records import Records
@@ -26,6 +27,7 @@ from settings import Settings, SettingsError, load_settings
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
 from telemetry import runtime
 from temporal_client import TemporalUnreachableError, connect_temporal
+from workflows.canary import Canary
 from workflows.complaint import Complaint
 from workflows.post import Post
 from workflows.search_attributes import ALL
@@ -51,11 +53,12 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
     try:
         records = Records(engine, client, settings)
         posts = PostOffice(engine, client, Mailer(settings), settings)
+        canary = CanaryDesk(engine, client, settings)
         async with Worker(
             client,
             task_queue=settings.task_queue,
-            workflows=[Complaint, Post],
-            activities=[*records.activities, *posts.activities],
+            workflows=[Complaint, Post, Canary],
+            activities=[*records.activities, *posts.activities, *canary.activities],
             graceful_shutdown_timeout=timedelta(seconds=20),
             max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         ) as running:

@@ -15,6 +15,7 @@ import typer
 from starter import (
     cli_admin,
     cli_bounces,
+    cli_canary,
     cli_complaints,
     cli_contract,
     cli_demo,
@@ -42,6 +43,7 @@ for group in (
     cli_directory,
     cli_admin,
     cli_bounces,
+    cli_canary,
     cli_doctor,
     cli_revive,
     cli_demo,
