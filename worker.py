@@ -19,6 +19,7 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from activities.between import Between
 from activities.canary import CanaryDesk
 from activities.mailer import Mailer
 from activities.post import PostOffice
@@ -52,13 +53,14 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
     engine = create_engine(settings.database_url)
     try:
         records = Records(engine, client, settings)
+        between = Between(client, settings.task_queue)
         posts = PostOffice(engine, client, Mailer(settings), settings)
         canary = CanaryDesk(engine, client, settings)
         async with Worker(
             client,
             task_queue=settings.task_queue,
             workflows=[Complaint, Post, Canary],
-            activities=[*records.activities, *posts.activities, *canary.activities],
+            activities=[*records.activities, *posts.activities, *between.activities, *canary.activities],
             graceful_shutdown_timeout=timedelta(seconds=20),
             max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         ) as running:

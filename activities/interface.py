@@ -15,6 +15,7 @@ RECORD = "record"
 LOAD = "load"
 REVIVE = "revive"
 DELIVER = "deliver"
+ASK = "ask"
 
 POST = "Post"
 """The workflow that delivers what waits for one person; `post_id` is its id."""
@@ -119,3 +120,22 @@ class Revival(Value):
     """The start of a complaint that lives on from its ledger: `{"revive": "contract/reference"}`."""
 
     revive: str
+
+
+class Question(Value):
+    """What one complaint asks of another."""
+
+    complaint: str
+    """The one asked, `contract/reference`."""
+    command: str
+    """A command of `rules.commands.BETWEEN`."""
+    body: dict[str, Any]
+    key: str
+    also_when_closed: bool = False
+    """Whether one that has ended is run again to answer."""
+
+
+class Answer(Value):
+    """The other agreed, unless it says why not."""
+
+    refusal: str = ""

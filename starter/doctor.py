@@ -188,12 +188,12 @@ async def _version(connection: AsyncConnection) -> Finding:
 
 
 async def _migrations(connection: AsyncConnection) -> Finding:
-    stands, wanted = await standing(connection)
+    stands, wanted, known = await standing(connection)
     if stands == wanted:
         return Finding("migrations", "ok", f"at {stands}")
-    if stands is not None and stands > wanted:
+    if not known:
         do = "A newer Ombud was here: run that version, or restore the backup made before it."
-        return Finding("migrations", "wrong", f"at {stands}, this version knows up to {wanted}", do)
+        return Finding("migrations", "wrong", f"at {stands}, which this version does not know", do)
     return Finding("migrations", "wrong", f"at {stands or 'none'}, {wanted} is needed", "Run `ombud migrate`.")
 
 

@@ -25,10 +25,14 @@ def upgrade(url: str) -> None:
     asyncio.run(_upgrade(url))
 
 
-async def standing(connection: AsyncConnection) -> tuple[str | None, str]:
-    """The migration that a database stands at, none for an empty one, and the one that this version needs."""
+async def standing(connection: AsyncConnection) -> tuple[str | None, str, bool]:
+    """The migration that a database stands at, none for an empty one; the one that this version needs; and whether this
+    version knows the first.
+    """
     stands = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
-    return stands, ScriptDirectory.from_config(_config()).get_current_head() or ""
+    scripts = ScriptDirectory.from_config(_config())
+    known = stands is None or stands in {script.revision for script in scripts.walk_revisions()}
+    return stands, scripts.get_current_head() or "", known
 
 
 async def _upgrade(url: str) -> None:

@@ -14,7 +14,7 @@ from settings import Settings
 from starter import doctor
 from starter.doctor import Finding, examine
 from storage.content import Vault
-from storage.database import transaction
+from storage.database import create_engine, transaction
 from tests.starter.conftest import Cli, command_line, environment
 from tests.support.postgres import Databases
 from tests.support.system import System
@@ -80,6 +80,18 @@ async def test_tables_that_were_never_made(settings: Settings, databases: Databa
     assert seen["migrations"].standing == "wrong"
     assert seen["migrations"].do == "Run `ombud migrate`."
     assert seen["directory"].standing == "unseen"
+
+
+async def test_tables_of_a_newer_version(settings: Settings, databases: Databases) -> None:
+    """A migration that this version does not know is not called old."""
+    url = await databases.fresh()
+    newer = create_engine(url)
+    async with transaction(newer) as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await newer.dispose()
+    seen = (await found(settings.model_copy(update={"database_url": url})))["migrations"]
+    assert (seen.standing, seen.said) == ("wrong", "at 9999, which this version does not know")
+    assert "A newer Ombud was here" in seen.do
 
 
 async def test_a_master_key_of_another_system(system: System) -> None:
