@@ -12,7 +12,7 @@ import binascii
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
@@ -33,6 +33,13 @@ class Security(StrEnum):
     NONE = "none"
     STARTTLS = "starttls"
     TLS = "tls"
+
+
+class LogFormat(StrEnum):
+    """Whom the log is for."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 def _asyncpg(url: str) -> str:
@@ -112,6 +119,10 @@ class Settings(BaseSettings):
     """Signs the links in mails. At least 32 characters."""
     master_key: Annotated[SecretStr, AfterValidator(_key)]
     """Encrypts the keys of the complaints' contents. 32 bytes in base64."""
+
+    log_format: LogFormat = LogFormat.TEXT
+    """`json` writes an object a line, for programs."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     task_queue: str = "ombud"
     data_dir: Path = Path("data")

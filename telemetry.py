@@ -1,15 +1,24 @@
-"""What a process tells of itself while it runs: metrics of a worker for Prometheus.
+"""What a worker tells of itself while it runs: metrics for Prometheus, and the log of the Temporal SDK's machinery.
 
 Names and labels of Ombud's own are chosen in `activities.meters` and `workflows.counting`.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
-from temporalio.runtime import LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 
 from activities.meters import ACCEPTED_AFTER, DETECTED_AFTER
+from logs import CORE
 from settings import Settings
 
 LATENESS: Sequence[float] = (
@@ -47,4 +56,9 @@ def runtime(settings: Settings) -> Runtime:
             durations_as_seconds=True,
             histogram_bucket_overrides=dict.fromkeys((DETECTED_AFTER, ACCEPTED_AFTER), LATENESS),
         )
-    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig.default, metrics=metrics))
+    # What the SDK's own machinery has to say goes where everything else goes.
+    core = LoggingConfig(
+        filter=TelemetryFilter(core_level="WARN", other_level="ERROR"),
+        forwarding=LogForwardingConfig(logger=logging.getLogger(CORE)),
+    )
+    return Runtime(telemetry=TelemetryConfig(logging=core, metrics=metrics))

@@ -19,6 +19,7 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+import logs
 from activities.between import Between
 from activities.canary import CanaryDesk
 from activities.mailer import Mailer
@@ -77,6 +78,7 @@ async def main() -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         settings = load_settings()
+        logs.configure(settings)
         Runtime.set_default(runtime(settings))
         client = await connect_temporal()
         await _look_at_postgres(settings)

@@ -30,6 +30,7 @@ from activities.interface import DELIVER, Delivered
 from activities.mailer import Mailer, NotSentError, RefusedForGoodError
 from activities.poke import poke, report
 from activities.writing import Writer
+from logs import about
 from rules.contract import Contract, DeliveryOf
 from rules.ledger import Entry
 from rules.notices import Outcome
@@ -204,7 +205,8 @@ class PostOffice:
         try:
             await report(self._client, one.complaint, outcome)
         except RPCError as error:
-            raise _retry(error) from None
+            with about(one.complaint):
+                raise _retry(error) from None
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:

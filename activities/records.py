@@ -94,6 +94,9 @@ class Records:
             activity.logger.warning("%s; the workflow goes on from there", error)
             return Recorded(diverged=True)
         meters.missed(late)
+        for entry in new:
+            if entry.type == "clock_missed":
+                activity.logger.info("missed: %s, due %s", entry.data["clock"], entry.occurred_at.isoformat())
         urgent: dict[str, bool] = {}
         why: dict[str, str] = {}
         for key, person in told.items():

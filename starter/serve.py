@@ -17,6 +17,7 @@ from jinja2 import TemplateError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+import logs
 from settings import Settings, SettingsError, load_settings
 from starter.client import Ombud
 from starter.metrics import Metrics
@@ -100,12 +101,17 @@ def main() -> int:
 
 
 async def _serve(settings: Settings) -> None:
+    logs.configure(settings)
     client = await connect_temporal()
     engine = create_engine(settings.database_url)
     ombud = Ombud(client, engine, task_queue=settings.task_queue)
     # No access log: the address of a page is a secret of its recipient.
     config = uvicorn.Config(
-        application(engine, ombud, settings), access_log=False, server_header=False, log_level="warning"
+        application(engine, ombud, settings),
+        access_log=False,
+        server_header=False,
+        log_level="warning",
+        log_config=None,
     )
     try:
         with _listening(settings) as listener:
