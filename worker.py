@@ -20,6 +20,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 import logs
+import tracing
 from activities.between import Between
 from activities.canary import CanaryDesk
 from activities.mailer import Mailer
@@ -80,6 +81,7 @@ async def main() -> int:
         settings = load_settings()
         logs.configure(settings)
         Runtime.set_default(runtime(settings))
+        tracing.start("ombud-worker")
         client = await connect_temporal()
         await _look_at_postgres(settings)
         async with worker(client, settings):
@@ -146,6 +148,7 @@ async def _search_attributes(client: Client) -> None:
 
 def end(code: int) -> NoReturn:
     """At the interpreter's own end a process that spoke to Temporal may crash, whose exit code would then be wrong."""
+    tracing.stop()
     logging.shutdown()
     sys.stdout.flush()
     os._exit(code)

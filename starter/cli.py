@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import typer
 
+import tracing
 from starter import (
     cli_admin,
     cli_bounces,
@@ -57,7 +58,10 @@ def main() -> NoReturn:
     It ends by `os._exit`: at the interpreter's own end a process that spoke to Temporal may crash, and its exit code
     would then say failed for something that was done.
     """
-    code = _run()
+    tracing.start("ombud")
+    with tracing.command(" ".join(["ombud", *filter(str.isalpha, sys.argv[1:2])])):
+        code = _run()
+    tracing.stop()
     for stream in (sys.stdout, sys.stderr):
         with suppress(BrokenPipeError):  # the reader, such as `head`, has seen enough
             stream.flush()

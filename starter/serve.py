@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import logs
+import tracing
 from settings import Settings, SettingsError, load_settings
 from starter.client import Ombud
 from starter.metrics import Metrics
@@ -44,6 +45,7 @@ def application(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> FastAP
     pages = Pages(engine, ombud, settings)
     app.include_router(pages.routes)
     app.include_router(Metrics(engine, settings).routes)
+    tracing.requests_of(app)
     app.add_exception_handler(PageError, pages.problem)
 
     @app.exception_handler(TemplateError)
@@ -102,6 +104,7 @@ def main() -> int:
 
 async def _serve(settings: Settings) -> None:
     logs.configure(settings)
+    tracing.start("ombud-serve")
     client = await connect_temporal()
     engine = create_engine(settings.database_url)
     ombud = Ombud(client, engine, task_queue=settings.task_queue)
