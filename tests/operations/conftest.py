@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
@@ -20,16 +20,20 @@ from telemetry import runtime
 from temporal_client import DATA_CONVERTER
 from tests.support.system import System, running
 
+LINE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)")
+LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
 Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
 """Metric name to labels, in order, to value."""
 
 
 def samples(text: str) -> Samples:
-    """What an answer in Prometheus' text format says."""
+    """What an answer in Prometheus' text format says, under the names as they stand: a library would add endings."""
     found: Samples = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            found.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
+    for line in text.splitlines():
+        if parts := LINE.fullmatch(line):
+            having = tuple(sorted(LABEL.findall(parts[2] or "")))
+            found.setdefault(parts[1], {})[having] = float(parts[3])
     return found
 
 
@@ -47,8 +51,11 @@ class Watched:
     browser: httpx.AsyncClient
     worker: str
 
-    async def of_serve(self) -> Samples:
-        """What `ombud serve` tells."""
+    async def of_serve(self, *, fresh: bool = False) -> Samples:
+        """What `ombud serve` tells; fresh when it must not be of a moment ago."""
+        if fresh:
+            async with http(self.system) as browser:
+                return samples((await browser.get("/metrics")).text)
         answer = await self.browser.get("/metrics")
         assert answer.status_code == 200, answer.text
         return samples(answer.text)
@@ -57,6 +64,10 @@ class Watched:
         """What the worker tells."""
         async with httpx.AsyncClient() as browser:
             return samples((await browser.get(f"http://{self.worker}/metrics")).text)
+
+    async def of_worker_has(self, name: str) -> bool:
+        """Whether the worker tells this yet."""
+        return name in await self.of_worker()
 
 
 def http(system: System, host: str = "127.0.0.1") -> httpx.AsyncClient:
