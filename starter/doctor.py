@@ -25,6 +25,7 @@ from activities.mailer import Mailer, NotSentError
 from rules.calendar import calendar_for
 from rules.coverage import gaps
 from settings import Settings
+from starter.mailboxes import MailboxError, opened
 from storage import contracts
 from storage.content import Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
@@ -69,7 +70,10 @@ async def examine(settings: Settings) -> list[Finding]:
     temporal, postgres, mail = await asyncio.gather(
         _temporal(settings), _postgres(settings), _bounded("mail server", _mail(settings))
     )
-    return [*temporal, *postgres, mail]
+    found = [*temporal, *postgres, mail]
+    if settings.bounce_mailbox is not None:
+        found.append(await _bounded("bounce mailbox", _bounces(settings.bounce_mailbox.get_secret_value())))
+    return found
 
 
 async def _bounded(what: str, look: Awaitable[Finding]) -> Finding:
@@ -265,3 +269,15 @@ async def _mail(settings: Settings) -> Finding:
         do = "Set OMBUD_BASE_URL to the public address of `ombud serve`."
         return Finding("mail server", "warning", f"{said}; mails carry no links", do)
     return Finding("mail server", "ok", said)
+
+
+async def _bounces(url: str) -> Finding:
+    def unseen() -> int:
+        with opened(url) as box:
+            return len(box.unseen())
+
+    try:
+        waiting = await asyncio.to_thread(unseen)
+    except MailboxError as error:
+        return Finding("bounce mailbox", "wrong", str(error), "Correct OMBUD_BOUNCE_MAILBOX; reports wait meanwhile.")
+    return Finding("bounce mailbox", "ok", f"{waiting} to take in")

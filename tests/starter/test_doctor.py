@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import mailbox
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,17 @@ async def test_a_mail_server_that_refuses_the_login(system: System) -> None:
     seen = (await found(system.settings.model_copy(update=changed)))["mail server"]
     assert seen.standing == "wrong"
     assert "OMBUD_SMTP_HOST" in seen.do
+
+
+async def test_the_bounce_mailbox_is_opened(system: System, tmp_path: Path) -> None:
+    """Where one is named it is looked into, and one that cannot be opened is wrong."""
+    mailbox.Maildir(tmp_path / "box").add(b"Subject: back\n\nagain\n")
+    kind = type(system.settings.master_key)
+    there = system.settings.model_copy(update={"bounce_mailbox": kind(f"maildir:{tmp_path}/box")})
+    seen = (await found(there))["bounce mailbox"]
+    assert (seen.standing, seen.said) == ("ok", "1 to take in")
+    away = system.settings.model_copy(update={"bounce_mailbox": kind("imaps://u:secret@127.0.0.1:1/INBOX")})
+    seen = (await found(away))["bounce mailbox"]
+    assert seen.standing == "wrong"
+    assert "secret" not in seen.said
+    assert "bounce mailbox" not in await found(system.settings)
