@@ -14,7 +14,7 @@ import re
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -35,6 +35,13 @@ class Security(StrEnum):
     NONE = "none"
     STARTTLS = "starttls"
     TLS = "tls"
+
+
+class LogFormat(StrEnum):
+    """Whom the log is for."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 def _asyncpg(url: str) -> str:
@@ -87,6 +94,19 @@ def _key(value: SecretStr) -> SecretStr:
 Requests = Annotated[str, Field(pattern=r"^[1-9]\d{0,8}/(second|minute|hour)$")]
 
 
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError("must be an address to listen on, as 127.0.0.1:9464")
+    return value
+
+
+def _web(value: str) -> str:
+    if not value.startswith(("https://", "http://")):
+        raise ValueError("must begin with https:// or http://")
+    return value
+
+
 class Settings(BaseSettings):
     """Every setting. Built directly it reads the environment alone, by `load_settings` the files too."""
 
@@ -110,6 +130,11 @@ class Settings(BaseSettings):
     `qq.com=30/minute,example.org=200/hour,*=600/minute`. `*` is the rate of each domain that is not named; without it
     they have none. What would exceed a rate waits, urgent mail first among what waits."""
 
+    bounce_address: str | None = None
+    """Where mail servers send what becomes of our mails, as `bounces@example.com`; without it, to the sender."""
+    bounce_mailbox: SecretStr | None = None
+    """Where that arrives, for `ombud bounces`: `imaps://user:password@host/INBOX`, `maildir:/path`, `mbox:/path`."""
+
     base_url: str | None = None
     """Public address of the HTTP server; without it a mail carries no links."""
     http_host: str = "127.0.0.1"
@@ -123,6 +148,14 @@ class Settings(BaseSettings):
     rate_failures: Requests = "30/minute"
     """Attempts without a valid token that one address may make."""
 
+    metrics_token: SecretStr | None = Field(default=None, min_length=16)
+    """Who shows it as a bearer token may read /metrics; without it only this machine may. At least 16 characters."""
+    worker_metrics: Annotated[str, AfterValidator(_address)] | None = None
+    """Where a worker tells Prometheus of itself, as `127.0.0.1:9464`; without it a worker tells nobody."""
+
+    canary_url: Annotated[str, AfterValidator(_web)] | None = None
+    """Whom to tell that a canary's warning arrived, as healthchecks.io wants it: GET, `/fail` behind it when not."""
+
     temporal_ui_url: str | None = None
     """Address of Temporal's Web UI; without it a mail carries no link to the case."""
 
@@ -134,6 +167,10 @@ class Settings(BaseSettings):
     """Signs the links in mails. At least 32 characters."""
     master_key: Annotated[SecretStr, AfterValidator(_key)]
     """Encrypts the keys of the complaints' contents. 32 bytes in base64."""
+
+    log_format: LogFormat = LogFormat.TEXT
+    """`json` writes an object a line, for programs."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     task_queue: str = "ombud"
     data_dir: Path = Path("data")
