@@ -19,6 +19,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities import meters
 from activities.interface import (
     LOAD,
     RECORD,
@@ -90,13 +91,21 @@ class Records:
         events = filter(None, map(event_type, batch.entries))
         try:
             async with self._transaction() as connection:
-                await recording.record(connection, self._vault, [batch])
-                told = await recording.addressees(connection, list(planned), datetime.now(UTC))
+                new = await recording.record(connection, self._vault, [batch])
+                late = await recording.lateness(connection, batch.complaint, new)
+                now = datetime.now(UTC)
+                told = await recording.addressees(connection, list(planned), now)
+                off_duty = any(isinstance(person, Nobody) for person in told.values())
+                soon = (await posts.behind(connection, now)).heirs if off_duty else set()
                 hooks = await webhooks.concerned(connection, batch.complaint.partition("/")[0], events)
         except ledger.DivergedError as error:
             activity.logger.warning("%s; the workflow goes on from there", error)
             return Recorded(diverged=True)
-        urgent: dict[str, bool] = {}
+        meters.missed(late)
+        for entry in new:
+            if entry.type == "clock_missed":
+                activity.logger.info("missed: %s, due %s", entry.data["clock"], entry.occurred_at.isoformat())
+        urgent: dict[str, bool] = dict.fromkeys(soon, False)
         why: dict[str, str] = {}
         for key, person in told.items():
             if isinstance(person, Nobody):

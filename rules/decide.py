@@ -43,10 +43,9 @@ class Decision:
     """A complaint that follows this one, to be started."""
 
 
-def open_complaint(start: OpenComplaint, law: InForce, recorded_at: datetime, now: datetime) -> Decision:
-    """The opening and every clock it sets going.
+def admit(start: OpenComplaint, law: InForce, recorded_at: datetime) -> tuple[datetime, str | None]:
+    """Whether a start can become a complaint: the receipt it counts from, and the one it gave where that differs.
 
-    `recorded_at` is when Ombud first heard of it, `now` when this runs: rungs between the two are late, not passed.
     Raises Refused for a kind, category, level or grade that the contract does not know, and for a future receipt.
     """
     contract = law.contract
@@ -54,7 +53,17 @@ def open_complaint(start: OpenComplaint, law: InForce, recorded_at: datetime, no
     known("category", start.category, tuple(contract.categories))
     known("level", start.level, tuple(contract.levels))
     known("grade", start.complainant.grade, tuple(contract.grades))
-    received_at, original = happened(start.received_at, recorded_at, "received_at")
+    return happened(start.received_at, recorded_at, "received_at")
+
+
+def open_complaint(start: OpenComplaint, law: InForce, recorded_at: datetime, now: datetime) -> Decision:
+    """The opening and every clock it sets going.
+
+    `recorded_at` is when Ombud first heard of it, `now` when this runs: rungs between the two are late, not passed.
+    Raises Refused as `admit` does.
+    """
+    contract = law.contract
+    received_at, original = admit(start, law, recorded_at)
     category = contract.categories.get(start.category) if start.category else None
     level = start.level or (category.default_level if category else None)
     texts = {"content": start.content}
@@ -257,20 +266,23 @@ def _reopening(case: Complaint, law: InForce, survey: Entry) -> Entry | None:
 
 
 def _tells(case: Complaint, law: InForce, command: Command, data: dict[str, Any]) -> tuple[Notice, ...]:
-    """Whom the contract tells of this act, and whom its own fields name."""
+    """Whom the contract tells of this act, and whom its own fields name. What was told once for all cases of an
+    incident is also passed on once for all of them."""
     if case.history:
         return ()
-    roles = law.contract.notices.get(command.name, ())
+    roles, crowd, crowded = law.contract.notices.get(command.name, ()), "", ""
     match command:
         case Request(of=role) if role in law.contract.roles:
             roles = (*roles, role)
         case Acknowledge(to=role) if role:
-            roles = (*roles, role)
+            crowds = {notice.crowd for notice in case.notices if notice.key in data["notices"]}
+            crowd = f"{crowds.pop()}/passed" if len(crowds) == 1 and all(crowds) else ""
+            roles, crowded = (*roles, role), role
         case AnswerSurvey():
             roles = (*roles, *told_roles(law.contract.survey, data))
         case CustomerWrites() if data.get("after") == "attached":
             roles = (*roles, law.contract.owner)  # no clock runs that would bring it to anybody's eyes
-    return notices(case, f"{command.name}#{case.seq + 1}", roles)
+    return notices(case, f"{command.name}#{case.seq + 1}", roles, crowd=crowd, crowded=(crowded,))
 
 
 def _flags_at_opening(start: OpenComplaint, law: InForce, received_at: datetime) -> list[str]:

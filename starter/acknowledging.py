@@ -41,7 +41,8 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one complaint said to it; `stands` is what was acknowledged before and is left as it was."""
+    """What one complaint said to it, or what became of the answer to a crowd; `stands` is what was acknowledged before
+    and is left as it was."""
 
     reference: str
     lines: tuple[Line, ...]
@@ -51,12 +52,25 @@ class Result:
     said: str = ""
     """The refusal in the core's own English words."""
 
+    @property
+    def size(self) -> int:
+        """How many cases it is about."""
+        return max(line.size for line in self.lines)
+
 
 def read_form(
-    form: Mapping[str, Sequence[str]], lines: int, roles: Collection[str], zone: ZoneInfo, now: datetime
+    form: Mapping[str, Sequence[str]], lines: Collection[int], roles: Collection[str], zone: ZoneInfo, now: datetime
 ) -> Answered:
-    """The form as sent. Its time is on the recipient's wall, in `zone`. Raises IncompleteError."""
+    """The form as sent, about lines of these numbers. Its time is on the recipient's wall, in `zone`.
+
+    Raises IncompleteError.
+    """
     chosen = chosen_lines(form, lines)
+    if form.get("which", [""])[0] == "all" and "only" not in form:
+        if chosen:
+            raise IncompleteError("all_or_some")
+        shown = set(form.get("shown", [""])[0].split())
+        chosen = tuple(number for number in lines if str(number) in shown)
     if not chosen:
         raise IncompleteError("nothing_chosen")
     match form.get("follow", [""])[0]:
@@ -72,11 +86,11 @@ def read_form(
     raise IncompleteError("follow_missing")
 
 
-def chosen_lines(form: Mapping[str, Sequence[str]], lines: int) -> tuple[int, ...]:
-    """The positions of the chosen notices in their message, of which there are `lines`: the one whose own button was
-    pressed, else the ticked ones."""
-    wanted = form.get("only") or form.get("line", ())
-    return tuple(n for n in range(lines) if str(n) in wanted)
+def chosen_lines(form: Mapping[str, Sequence[str]], lines: Collection[int]) -> tuple[int, ...]:
+    """The numbers of the chosen lines, out of those that there are: the one whose own button was pressed, else the
+    ticked ones."""
+    wanted = set(form.get("only") or form.get("line", ()))
+    return tuple(number for number in lines if str(number) in wanted)
 
 
 def _until(given: str, zone: ZoneInfo, now: datetime) -> datetime:
@@ -93,7 +107,8 @@ def _until(given: str, zone: ZoneInfo, now: datetime) -> datetime:
 
 
 async def tell(ombud: Ombud, letter: Letter, person: str, answered: Answered) -> list[Result]:
-    """Acknowledge the chosen notices, in the name of the role each went to; one result a complaint and role.
+    """Acknowledge the chosen notices of single cases, in the name of the role each went to; one result a complaint and
+    role.
 
     The same answer to the same message is taken once, however often it is sent.
     """
@@ -103,7 +118,7 @@ async def tell(ombud: Ombud, letter: Letter, person: str, answered: Answered) ->
         async with limit:
             return await _tell(ombud, letter.id, person, answered, complaint, role, lines)
 
-    chosen = by_case(letter.lines[index] for index in answered.lines)
+    chosen = by_case(line for line in letter.lines if line.number in answered.lines and not line.crowd)
     return list(await asyncio.gather(*(one(*about, lines) for about, lines in chosen.items())))
 
 

@@ -199,14 +199,22 @@ def _run(work: Callable[[AsyncConnection, By], Awaitable[T]]) -> T:
 def _show(made: Made, out: Path | None) -> None:
     import os
 
+    from starter.errors import Invalid
+
     expires = f", until {made.expires_at:%Y-%m-%d %H:%M} UTC" if made.expires_at else ""
     if out is None:
         print(made.token)
         typer.echo(f"Token {made.id}{expires}. It is shown this once.", err=True)
         return
     draft = out.with_name(out.name + ".new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(made.token + "\n")
-    draft.replace(out)
+    try:
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(made.token + "\n")
+        draft.replace(out)
+    except OSError as error:
+        raise Invalid(
+            f"Cannot write {out}: {error.strerror}. The token was made; give it a new secret where it can be written: "
+            f"ombud token rotate {made.id} --out FILE"
+        ) from None
     print(f"Token {made.id}{expires}, in {out}.")

@@ -4,13 +4,15 @@ Three kinds stand side by side:
 
 - **Sources**: `ledger`, `registry`, `contract_versions`, `content`. The database itself refuses to change or remove a
   row of them. `content_keys` is the one exception: destroying a key is erasure (invariant 19).
-- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `survey_answers`, `links`, `webhooks`. Derived from
-  the ledger by `storage.projector` and by nothing else; `storage.rebuild` derives them again and compares. Columns
-  marked `WORKING` are the exception: they say how a delivery is going, stand in no ledger and are not compared.
+- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `survey_answers`, `links`, `crowd_answers` and
+  `webhooks`. Derived from the ledger by `storage.projector` and by nothing else; `storage.rebuild` derives them again
+  and compares. Columns marked `WORKING` are the exception: they say how a delivery is going, stand in no ledger and are
+  not compared.
 - **Working tables**: `people`, `holders` and `directory_version` (the directory, live), `rejects` (starts that cannot
-  become a complaint), `ledger_feed` (all complaints' entries in one row), `webhook_cursors` (how far each webhook is),
-  `circulars` and `letters` (commands to many complaints, and each one's answer), `used_links` (what acted once and acts
-  no more), `tokens` (who may come in); `access_log`, which takes no change either.
+  become a complaint), `mail_slots` and `mail_turns` (how many mails a provider was sent, and who waits for it),
+  `ledger_feed` (all complaints' entries in one row), `webhook_cursors` (how far each webhook is), `circulars` and
+  `letters` (commands to many complaints, and each one's answer), `used_links` (what acted once and acts no more),
+  `tokens` (who may come in); `access_log`, which takes no change either.
 
 A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>`,
 `message/<message id>` and `webhook/<webhook id>`; content lies under the stream and sequence of the entry that refers
@@ -262,11 +264,14 @@ clocks = Table(
     comment="one row an obligation armed for a complaint",
 )
 
-_WAITING = text("claimed_at IS NULL AND undeliverable_at IS NULL AND acknowledged_at IS NULL")
+# What tells of an act and found nobody on duty still waits for somebody to come.
+_WAITING = text("claimed_at IS NULL AND acknowledged_at IS NULL AND (undeliverable_at IS NULL OR command IS NOT NULL)")
 
 _NOTICE_STATE = (
-    "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' "
-    "WHEN accepted_at IS NOT NULL THEN 'accepted' WHEN claimed_at IS NOT NULL THEN 'claimed' ELSE 'planned' END"
+    "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN bounced_at IS NOT NULL THEN 'bounced' "
+    "WHEN undeliverable_at IS NOT NULL AND coalesce(accepted_at <= undeliverable_at, true) THEN 'undeliverable' "
+    "WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN accepted_at IS NOT NULL THEN 'accepted' "
+    "WHEN claimed_at IS NOT NULL THEN 'claimed' ELSE 'planned' END"
 )
 
 notices = Table(
@@ -281,6 +286,20 @@ notices = Table(
     Column("command", Text, comment="when it tells of an act"),
     _needed("role"),
     _needed("urgent", Boolean),
+    Column("crowd", Text, comment="told once for all cases of an incident: contract/incident/obligation@rung/role"),
+    Column(
+        "joined",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="its message had told its crowd already; no mail was sent for it",
+    ),
+    Column(
+        "covered",
+        Integer,
+        info=WORKING,
+        comment="the answer of its crowd that its complaint was told of, by its entry in the message's stream",
+    ),
     Column("state", Text, Computed(_NOTICE_STATE, persisted=True), nullable=False),
     _needed("occurred_at", Time, comment="when what it tells of happened"),
     _needed("planned_at", Time, comment="when that was recorded"),
@@ -288,14 +307,22 @@ notices = Table(
     Column("person", Text, comment="who stood behind the role when it was claimed"),
     Column("claimed_at", Time),
     Column("accepted_at", Time, comment="the recipient's server took it; not yet delivered"),
+    Column("delivered_at", Time, comment="it lay in the recipient's mailbox, says a report of their server"),
     # Its message and its complaint both say so, in either order.
-    Column("undeliverable_at", Time, info={MERGE: EARLIEST}),
+    Column(
+        "undeliverable_at",
+        Time,
+        info={MERGE: EARLIEST},
+        comment="nobody was on duty, or the server refused it; what tells of an act may be accepted later",
+    ),
+    Column("bounced_at", Time, info={MERGE: EARLIEST}, comment="it came back after it was accepted"),
     Column("reason", Text, comment="why the complaint was told that it is undeliverable"),
     Column("acknowledged_at", Time),
     Column("acknowledged_by", Text, comment="person, else role"),
     Column("follow", Text, comment="taken_over, passed or noted"),
     Column("until", Time, comment="taken over until then"),
     Index("notices_waiting_idx", "contract", "role", postgresql_where=_WAITING),
+    Index("notices_crowd_idx", "crowd", postgresql_where=text("crowd IS NOT NULL")),
     Index(None, "complaint"),
     Index(None, "message", postgresql_where=text("message IS NOT NULL")),
     Index("notices_undeliverable_idx", "undeliverable_at", postgresql_where=text("undeliverable_at IS NOT NULL")),
@@ -303,8 +330,8 @@ notices = Table(
 )
 
 _MESSAGE_STATE = (
-    "CASE WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' WHEN accepted_at IS NOT NULL THEN 'accepted' "
-    "ELSE 'claimed' END"
+    "CASE WHEN bounced_at IS NOT NULL THEN 'bounced' WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' "
+    "WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN accepted_at IS NOT NULL THEN 'accepted' ELSE 'claimed' END"
 )
 
 messages = Table(
@@ -318,6 +345,8 @@ messages = Table(
     _needed("claimed_at", Time),
     Column("accepted_at", Time),
     Column("reply", Text, comment="of the server that accepted it"),
+    Column("delivered_at", Time, comment="it lay in the mailbox, says a report, kept in content like the mail"),
+    Column("bounced_at", Time, comment="it came back after it was accepted; undeliverable since then"),
     Column("undeliverable_at", Time),
     Column("reason", Text),
     Column("attempts", Integer, nullable=False, server_default=text("0"), info=WORKING),
@@ -382,6 +411,22 @@ webhooks = Table(
     comment="subscriptions of backends and group robots to what happens",
 )
 
+crowd_answers = Table(
+    "crowd_answers",
+    metadata,
+    _needed("message"),
+    _needed("seq", Integer, comment="the entry of the message's stream"),
+    _needed("crowd"),
+    _needed("role"),
+    _needed("person"),
+    _needed("answered_at", Time),
+    _needed("follow", comment="taken_over, passed or noted"),
+    Column("until", Time, comment="taken over until then; what joins later is told anew"),
+    Column("passed_to", Text, comment="the role it is passed to"),
+    PrimaryKeyConstraint("message", "seq"),
+    comment="answers that hold for every notice of a crowd, those that join later too",
+)
+
 links = Table(
     "links",
     metadata,
@@ -396,7 +441,7 @@ links = Table(
     comment="which complaints belong together",
 )
 
-PROJECTIONS = (complaints, clocks, notices, messages, survey_answers, links, webhooks)
+PROJECTIONS = (complaints, clocks, notices, messages, survey_answers, links, crowd_answers, webhooks)
 
 # --- working tables -------------------------------------------------------------------------------------------------
 
@@ -550,4 +595,26 @@ webhook_cursors = Table(
     Column("tried_at", Time, comment="the latest failed attempt"),
     Column("last_error", Text),
     comment="how far each webhook is; no rebuild touches it, so nothing is sent again",
+)
+
+mail_slots = Table(
+    "mail_slots",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _needed("domain"),
+    _needed("taken_at", Time),
+    Index(None, "domain", "taken_at"),
+    comment="mails handed to the server, for as long as they count against the rate of their domain",
+)
+
+mail_turns = Table(
+    "mail_turns",
+    metadata,
+    Column("person", Text, primary_key=True, comment="whose mail waits"),
+    _needed("domain"),
+    _needed("urgent", Boolean),
+    _needed("since", Time),
+    _needed("comes_at", Time, comment="when its Post asks again; whoever does not come loses the turn"),
+    Index(None, "domain"),
+    comment="mails that wait since the rate of their domain is used up",
 )

@@ -118,6 +118,7 @@ def _built_in(letter: Letter, problem: str) -> Rendered:
 
 
 def _plainly(line: Line) -> str:
+    about = f"incident {line.incident}: {', '.join(line.references)}" if line.cases else line.complaint
     due = f"due {line.due_at.astimezone(line.zone).isoformat()}" if line.due_at else ""
     facts = (
         line.purpose,
@@ -125,7 +126,7 @@ def _plainly(line: Line) -> str:
         line.act,
         line.clause,
         line.title,
-        line.complaint,
+        about,
         due,
         line.file_url,
         line.case_url,

@@ -34,4 +34,4 @@ until call GET "/complaints/maintenance-service/$reference/clocks" | grep '"met"
 
 call GET '/records?contract=maintenance-service&limit=2'
 call GET '/records/counts?by=stage'
-call GET '/records.csv?contract=maintenance-service' --no-buffer | tail -n 1
+call GET '/records.csv?contract=maintenance-service' | grep "$reference"

@@ -6,9 +6,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
 
-from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from settings import Settings
@@ -42,11 +40,3 @@ class Front:
                 yield connection
         except (PostgresUnreachableError, SchemaMissingError) as error:
             raise Unreachable(str(error)) from None
-
-
-def _front(request: Request) -> Front:
-    found: Front = request.app.state.front
-    return found
-
-
-Here = Annotated[Front, Depends(_front)]

@@ -33,12 +33,6 @@ class Limits:
         """One more attempt from an address without a valid token."""
         return await self._hit(self._failures, "failures", address)
 
-    async def barred(self, address: str) -> int:
-        """Whether an address has made too many such attempts; asking is none."""
-        if await self._limiter.test(self._failures, "failures", address):
-            return 0
-        return await self._wait(self._failures, "failures", address)
-
     async def _hit(self, limit: RateLimitItem, *of: str) -> int:
         return 0 if await self._limiter.hit(limit, *of) else await self._wait(limit, *of)
 

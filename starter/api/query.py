@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
@@ -30,10 +30,10 @@ Time = Annotated[Stated, BeforeValidator(_with_its_plus)]
 Q = TypeVar("Q", bound=Query)
 
 
-def query(model: type[Q]) -> Callable[[Request], Q]:
+def query(model: type[Q]) -> Callable[[Request], Awaitable[Q]]:
     """The dependency that reads this query. Raises ApiError 422."""
 
-    def read(request: Request) -> Q:
+    async def read(request: Request) -> Q:  # async, or it would be run in a thread
         items = request.query_params.multi_items()
         given = dict(items)
         if len(given) < len(items):

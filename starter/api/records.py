@@ -225,5 +225,5 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, list):
         return "; ".join(map(_cell, value))
-    text = str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

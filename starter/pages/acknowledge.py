@@ -18,12 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from rules.contract import Contract, Language
 from starter.acknowledging import LONGEST, Answered, IncompleteError, Result, by_case, chosen_lines, read_form, tell
 from starter.client import Ombud
+from starter.crowd_answers import tell_crowds
 from starter.pages.ground import Ground, PageError, form_of
-from storage import directory, posts, used_links
+from storage import crowds, directory, posts, used_links
 from storage.directory import Person
+from storage.impartiality import concerns
 from templates.letter import UTC as UTC_ZONE
 from templates.letter import Answer, Letter, Line
-from templates.lines import gravest_first, line_of
+from templates.lines import gathered, line_of
 from templates.words import zone_of
 
 STATUS = {"taken": 200, "stands": 200, "refused": 409, "later": 503}
@@ -52,7 +54,7 @@ class AcknowledgePage:
         form = await form_of(request)
         letter, person, roles = await self._letter(token)
         try:
-            answered = read_form(form, len(letter.lines), roles, letter.zone, datetime.now(UTC))
+            answered = read_form(form, numbers(letter), roles, letter.zone, datetime.now(UTC))
         except IncompleteError as incomplete:
             return self._form(letter, roles, form, str(incomplete), status=422)
         results = await self._once(token, letter, person, answered)
@@ -71,16 +73,21 @@ class AcknowledgePage:
 
     async def _once(self, token: str, letter: Letter, person: Person, answered: Answered) -> list[Result]:
         """Tell of those of the chosen notices that nobody answered before; the others stand as they are."""
-        open_ = {n: letter.lines[n] for n in answered.lines if letter.lines[n].answer is None}
+        chosen = [line for line in letter.lines if line.number in answered.lines]
+        whats = {line.number: line.crowd or line.key for line in chosen if line.answer is None}
         async with self._ground.acting, self._ground.reading() as db:
             # Held until the complaints have answered: the same form sent at the same time waits, and finds it used.
-            fresh = await used_links.use(db, token, [line.key for line in open_.values()], datetime.now(UTC))
-            now = replace(answered, lines=tuple(n for n, line in open_.items() if line.key in fresh))
-            results = await tell(self._ombud, letter, person.id, now)
-            missed = [line.key for result in results if result.became != "taken" for line in result.lines]
+            fresh = await used_links.use(db, token, list(whats.values()), datetime.now(UTC))
+            now = replace(answered, lines=tuple(n for n, what in whats.items() if what in fresh))
+            results = await tell_crowds(self._ground.engine, self._ground.vault, self._ombud, letter, person.id, now)
+            results += await tell(self._ombud, letter, person.id, now)
+            missed = [whats[line.number] for one in results if one.became != "taken" for line in one.lines]
             await used_links.release(db, token, missed)
-        stood = by_case(letter.lines[n] for n in answered.lines if n not in now.lines)
-        return results + [Result(lines[0].reference, tuple(lines), "stands") for lines in stood.values()]
+        stood = by_case(line for line in chosen if line.number not in now.lines)
+        return results + [
+            Result(lines[0].incident if lines[0].cases else lines[0].reference, tuple(lines), "stands")
+            for lines in stood.values()
+        ]
 
     async def _letter(self, token: str) -> tuple[Letter, Person, dict[str, str]]:
         """The message as it stands now, whom it was sent to, and the roles it can be passed to. Raises PageError."""
@@ -94,15 +101,30 @@ class AcknowledgePage:
             pinned = [versions[row["case_version"]] for row in told]
             plain = [line_of(row, contract, person.language) for row, contract in zip(told, pinned, strict=True)]
             lines = await _answered(db, token, told, plain, pinned, person)
+            answers = await crowds.answers(db, message)
+            about = {(row["case_contract"], row["case_incident"]) for row in told if row["notice_crowd"]}
+            counted = await crowds.open_cases(db, about)
         letter = Letter(
             id=message,
             language=person.language,
             zone=zone_of(person.zone, next((line.zone for line in lines), UTC_ZONE)),
             name=person.name,
-            lines=tuple(sorted(lines, key=gravest_first)),
+            lines=tuple(
+                gathered(
+                    lines,
+                    {
+                        crowd: Answer(said.answered_at, said.person, said.follow, said.until)
+                        for crowd, said in answers.items()
+                    },
+                    counted,
+                    hidden={row["notice_key"] for row in told if concerns(row, id_)},
+                )
+            ),
             written_at=datetime.now(UTC),
         )
-        return letter, person, _roles(versions, {line.role for line in lines}, person.language)
+        if not letter.lines:
+            raise PageError("withheld", 403)
+        return letter, person, _roles(versions, {line.role for line in letter.lines}, person.language)
 
     def _form(
         self,
@@ -122,13 +144,19 @@ class AcknowledgePage:
             letter=letter,
             roles=roles,
             problem=problem,
-            chosen=None if form is None else chosen_lines(given, len(letter.lines)),
+            chosen=None if form is None else chosen_lines(given, numbers(letter)),
+            which=given.get("which", ["all"])[0],
             follow=given.get("follow", ["noted"])[0],
             until=given.get("until", [""])[0],
             to=given.get("to", [""])[0],
             earliest=f"{now:%Y-%m-%dT%H:%M}",
             latest=f"{now + LONGEST:%Y-%m-%dT%H:%M}",
         )
+
+
+def numbers(letter: Letter) -> list[int]:
+    """By which a form names the lines of a message."""
+    return [line.number for line in letter.lines]
 
 
 async def _answered(
@@ -154,7 +182,7 @@ async def _answered(
 
     def answer(line: Line, row: posts.Told, contract: Contract | None) -> Line:
         own = line.answer and replace(line.answer, by=name(line.answer.by))
-        if own is None and line.key in used:
+        if own is None and not line.crowd and line.key in used:
             own = Answer(used[line.key], who.name, follow="")
         before = []
         for said in found:

@@ -57,7 +57,7 @@ class Ground:
         self.vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
         self.acting = asyncio.Semaphore(ACTING)
         """Held with the connection that waits for a complaint's answer."""
-        self._engine = engine
+        self.engine = engine
         self._renderer = Renderer()
         self._contracts: dict[str, Contract] = {}
 
@@ -82,7 +82,7 @@ class Ground:
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A transaction. Raises PageError while Postgres does not answer."""
         try:
-            async with transaction(self._engine) as db:
+            async with transaction(self.engine) as db:
                 yield db
         except (PostgresUnreachableError, SchemaMissingError):
             raise PageError("unavailable", 503) from None

@@ -7,17 +7,13 @@ import gzip
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
 
 import pytest
-import uvicorn
 
-from deploy.ports import free_port
 from starter.api.guard import LARGEST_BODY
 from starter.serve import HEADERS
-from tests.support.front import CONTRACT, Api, bearer, problem, serving, starting
+from tests.support.front import CONTRACT, Api, bearer, listening, problem, serving, starting
 from tests.support.system import System
-from tests.support.wait import eventually
 
 RESPOND = f"/complaints/{CONTRACT}/H-0/commands/respond"
 GOOD = b'{"text": "x"}'
@@ -254,25 +250,6 @@ async def test_rates_are_bounded(system: System) -> None:
         codes = [(await api.get("/records", token)).status_code for _ in range(4)]
         assert codes == [200, 200, 429, 429]
         assert len(await api.refusals()) == 2
-
-
-@contextmanager
-def _signals(_: object) -> Iterator[None]:
-    yield
-
-
-@asynccontextmanager
-async def listening(api: Api) -> AsyncIterator[int]:
-    """The same API on a real port, behind the server that `ombud serve` runs."""
-    port = free_port()
-    app = api.http._transport.app  # type: ignore[attr-defined]
-    config = uvicorn.Config(app, port=port, access_log=False, proxy_headers=False, log_level="critical")
-    server = type("Quiet", (uvicorn.Server,), {"capture_signals": _signals})(config)
-    running = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started)
-    yield port
-    server.should_exit = True
-    await running
 
 
 async def said_to(port: int, request: bytes) -> bytes:

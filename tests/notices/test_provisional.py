@@ -29,7 +29,16 @@ async def test_a_mail_calls_a_provisional_due_so(desk: Desk) -> None:
 @pytest.mark.parametrize(("language", "word"), [("en", "provisional"), ("zh-CN", "暂定")])
 def test_the_acknowledge_page_calls_a_provisional_due_so(language: Language, word: str) -> None:
     """Invariant 9: the page says so beside the due time, in both languages, and only where it is so."""
-    form: dict[str, Any] = {"roles": {}, "problem": "", "chosen": None, "follow": "noted", "until": "", "to": ""}
+    form: dict[str, Any] = {
+        "roles": {},
+        "problem": "",
+        "chosen": None,
+        "follow": "noted",
+        "until": "",
+        "to": "",
+        "earliest": "",
+        "latest": "",
+    }
     for unsure in (True, False):
         told = letter(line(provisional=unsure), language=language)
         page = Renderer().page("acknowledge.html", language, SHANGHAI, letter=told, nonce="n", **form)

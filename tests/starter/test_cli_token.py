@@ -76,3 +76,5 @@ async def test_slips_are_named(cli: Cli) -> None:
         ended = await cli(*arguments)
         assert (ended.code, said in ended.err) == (1, True), (arguments, ended.err)
     assert json.loads((await cli("token", "list", "--json")).out) == []
+    unwritten = await cli(*CREATE, "--out", "/no/such/folder/token")
+    assert (unwritten.code, "ombud token rotate" in unwritten.err) == (1, True)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import uvicorn
 from fastapi import FastAPI
 from starlette.routing import Mount
 
+from deploy.ports import free_port
 from rules.access import Grant
 from settings import Settings
 from starter.api.front import Front
@@ -47,8 +50,10 @@ class Api:
 
     http: httpx.AsyncClient
     system: System
+    app: FastAPI
+    """All that is served over HTTP."""
     front: Front
-    """What the routes work with."""
+    """What the routes of the API work with."""
 
     async def token(self, *scopes: str, live: timedelta = timedelta(days=1), **fields: Any) -> str:
         """A new token; of the handler's system unless the fields say otherwise."""
@@ -119,12 +124,33 @@ def problem(answer: httpx.Response, status: int, kind: str = "") -> str:
 
 
 @asynccontextmanager
-async def serving(system: System, **changed: Any) -> AsyncIterator[Api]:
-    """The API of this system, with settings changed."""
+async def serving(system: System, fresh_for: timedelta = timedelta(), **changed: Any) -> AsyncIterator[Api]:
+    """The API of this system, with settings changed. A token is looked up anew once `fresh_for` is over."""
     settings: Settings = system.settings.model_copy(update=changed)
     ombud = Ombud(system.client, system.engine, task_queue=settings.task_queue, patience=5)
     app = application(system.engine, ombud, settings)
     (inner,) = (route.app for route in app.routes if isinstance(route, Mount))
     assert isinstance(inner, FastAPI)
+    inner.state.door.fresh_for = fresh_for
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE) as http:
-        yield Api(http, system, inner.state.front)
+        yield Api(http, system, app, inner.state.front)
+
+
+@contextmanager
+def _signals(_: object) -> Iterator[None]:
+    yield
+
+
+@asynccontextmanager
+async def listening(api: Api) -> AsyncIterator[int]:
+    """The same API on a real port, behind the server that `ombud serve` runs."""
+    port = free_port()
+    config = uvicorn.Config(api.app, port=port, http="h11", access_log=False, proxy_headers=False, log_level="critical")
+    server = type("Quiet", (uvicorn.Server,), {"capture_signals": _signals})(config)
+    running = asyncio.create_task(server.serve())
+    await eventually(lambda: server.started)
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        await running

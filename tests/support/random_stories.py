@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rules.commands import BETWEEN, COMMANDS, Command
 from rules.complaint import Complaint
 from rules.law import InForce
-from tests.support.story import SMALL, law
+from tests.support.story import SMALL, TITLE, law
 
 BODIES: dict[str, list[dict[str, Any]]] = {
     "respond": [{}],
@@ -73,11 +73,30 @@ BODIES: dict[str, list[dict[str, Any]]] = {
             ("2027", {"off": ["2027-01-01"]}),
         )
     ],
+    "demand": [{"wants": "detail"}, {"wants": "remedy", "clock": "first_response#1"}],
+    "answer_demand": [{}],
+    "answer_survey": [{"answers": {"result": option}} for option in ("good", "bad")],
     "note": [{}],
     "close": [{}, {"agreement": False}, {"unreachable": True}],
 }
 
 ALL = COMMANDS | BETWEEN
+
+SURVEY: dict[str, Any] = {
+    "open for": "10 working days",
+    "tell": "handler.director",
+    "questions": {
+        "result": {
+            "about": "service",
+            "kind": "choice",
+            "title": TITLE,
+            "options": {
+                "good": {"title": TITLE, "score": 5},
+                "bad": {"title": TITLE, "score": 1, "dissatisfied": True},
+            },
+        }
+    },
+}
 
 LATE_REPORTS: tuple[dict[str, str], ...] = ({"confirmed by": "principal.responsible_person", "within": "1 day"}, {})
 
@@ -102,6 +121,9 @@ CHAPTERS = (
     ("absorb", "respond", "release"),
     ("request", "answer_request"),
     ("request", "contest_request"),
+    ("demand", "answer_demand"),
+    ("answer", "answer_survey", "respond", "answer", "answer_survey"),
+    ("answer", "accept", "answer_survey", "respond"),
     ("customer_writes", "respond", "no_reply_needed"),
 )
 """What random commands would seldom come to by themselves."""
@@ -141,6 +163,7 @@ def patient(which: int) -> InForce:
             "obligations": pausing,
             "confirmation": SMALL["confirmation"] | {"unreachable": {"attempts": 2}},
             "after closure": after[which % 3],
+            "survey": SURVEY | {"dissatisfied": ("reopen", "escalate")[which % 2]},
         }
     )
 
@@ -163,6 +186,8 @@ def command(case: Complaint, name: str, which: int, now: datetime, occurred_at: 
         body |= {"due": occurred_at + timedelta(minutes=1 + 40 * which)}
     elif name in ("answer_request", "contest_request"):
         body |= {"request": case.requests[which % len(case.requests)].seq if case.requests else 1}
+    elif name == "answer_demand":
+        body |= {"demand": case.demands[which % len(case.demands)].seq if case.demands else 1}
     elif name == "approve_correction":
         body |= {"entry": case.corrections[-1].seq if case.corrections else 1, "occurred_at": now}
     return kind.model_validate(body)
