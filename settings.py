@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     temporal_ui_url: str | None = None
     """Address of Temporal's Web UI; without it a mail carries no link to the case."""
 
+    webhook_allow: str = ""
+    """Hosts and networks, separated by commas, that webhooks may reach though they are private, and without TLS:
+    `desk.internal, 10.1.0.0/16`. Everything else must be public and speak https."""
+
     signing_key: SecretStr = Field(min_length=32)
     """Signs the links in mails. At least 32 characters."""
     master_key: Annotated[SecretStr, AfterValidator(_key)]

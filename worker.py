@@ -20,9 +20,11 @@ from temporalio.worker import Worker
 
 from activities.between import Between
 from activities.circulars import Circulars
+from activities.interface import webhooks_queue
 from activities.mailer import Mailer
 from activities.post import PostOffice
 from activities.records import Records
+from activities.webhooks import Dispatcher
 from settings import Settings, SettingsError, load_settings
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
 from temporal_client import TemporalUnreachableError, connect_temporal
@@ -30,11 +32,15 @@ from workflows.circular import Circular
 from workflows.complaint import Complaint
 from workflows.post import Post
 from workflows.search_attributes import ALL
+from workflows.webhook import Webhook
 
 LOGGER = logging.getLogger("ombud.worker")
 
 WORKFLOW_TASKS = 16
 """Workflow tasks at a time. Each holds a record in a local activity; more of them would only wait for each other."""
+
+CALLS = 50
+"""Subscribers that are called at a time, each by one round."""
 
 UNREACHABLE = 3
 """Exit code when a server that a worker cannot do without does not answer."""
@@ -54,14 +60,25 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
         between = Between(client, settings.task_queue)
         circulars = Circulars(engine, client, settings)
         posts = PostOffice(engine, client, Mailer(settings), settings)
-        async with Worker(
+        hooks = Dispatcher(engine, client, settings)
+        outward = Worker(
             client,
-            task_queue=settings.task_queue,
-            workflows=[Complaint, Circular, Post],
-            activities=[*records.activities, *posts.activities, *between.activities, *circulars.activities],
+            task_queue=webhooks_queue(settings.task_queue),
+            activities=hooks.activities,
             graceful_shutdown_timeout=timedelta(seconds=20),
-            max_concurrent_workflow_tasks=WORKFLOW_TASKS,
-        ) as running:
+            max_concurrent_activities=CALLS,
+        )
+        async with (
+            outward,
+            Worker(
+                client,
+                task_queue=settings.task_queue,
+                workflows=[Complaint, Circular, Post, Webhook],
+                activities=[*records.activities, *posts.activities, *between.activities, *circulars.activities],
+                graceful_shutdown_timeout=timedelta(seconds=20),
+                max_concurrent_workflow_tasks=WORKFLOW_TASKS,
+            ) as running,
+        ):
             yield running
     finally:
         await engine.dispose()

@@ -16,12 +16,16 @@ RECORD = "record"
 LOAD = "load"
 REVIVE = "revive"
 DELIVER = "deliver"
+DISPATCH = "dispatch"
 ASK = "ask"
 
 POST = "Post"
 """The workflow that delivers what waits for one person; `post_id` is its id."""
 POKE = "poke"
 """Signal to a Post: something may wait for its person; its argument is true when that is urgent."""
+WEBHOOK = "Webhook"
+"""The workflow that sends events to one subscription; `webhook_id` is its id, and POKE its signal too: something may
+have been recorded; with true it tries at once, however long it would still wait."""
 OUTCOME = "notice_outcome"
 """Signal to a complaint with one `rules.notices.Outcome`: what became of a notice."""
 
@@ -34,6 +38,16 @@ def complaint_id(contract: str, reference: str) -> str:
 def post_id(person: str, channel: str = "email") -> str:
     """The workflow id of what delivers to a person over a channel."""
     return f"post/{channel}/{person}"
+
+
+def webhook_id(webhook: str) -> str:
+    """The workflow id of what sends events to a subscription."""
+    return f"webhook/{webhook}"
+
+
+def webhooks_queue(task_queue: str) -> str:
+    """The task queue of the calls to subscribers: slow ones keep no place from records and mails."""
+    return f"{task_queue}/webhooks"
 
 
 class Registration(Value):
@@ -103,6 +117,17 @@ class Delivered(Value):
     """Notices that still wait, and one for a message that was left behind: another round is needed."""
     hold_seconds: float = 0
     """Until what waits may leave: it gathers, since the person had a mail just now and nothing of it is urgent."""
+
+
+class Dispatched(Value):
+    """What one round did for a subscription."""
+
+    sent: int = 0
+    """Events that its receiver took in this round."""
+    waiting: bool = False
+    """More may be there: another round is needed."""
+    hold_seconds: float = 0
+    """Until then: a group robot takes so many messages a minute, and what comes meanwhile gathers."""
 
 
 class Stream(Value):

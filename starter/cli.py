@@ -23,6 +23,7 @@ from starter import (
     cli_reading,
     cli_revive,
     cli_supervise,
+    cli_webhook,
 )
 from starter.errors import OmbudError
 
@@ -40,6 +41,7 @@ for group in (
     cli_import,
     cli_contract,
     cli_directory,
+    cli_webhook,
     cli_admin,
     cli_revive,
     cli_demo,

@@ -14,7 +14,7 @@ from typing import Any
 from rules.calendar_years import fingerprint, years_of
 from rules.ledger import Entry
 from storage.changes import Changes, Row
-from storage.tables import clocks, complaints, links, messages, notices
+from storage.tables import clocks, complaints, links, messages, notices, webhooks
 
 _AS_OPENED = (
     *("contract", "reference", "kind", "category", "level", "grade", "channel", "language", "route"),
@@ -95,6 +95,30 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
             case "undeliverable" | "bounced":
                 changes.change(messages, {"id": message}, {"undeliverable_at": at, "reason": data["reason"]})
                 changes.change(notices, {"message": message}, {"undeliverable_at": at})
+
+
+def project_webhook(changes: Changes, webhook: str, entries: Sequence[Entry]) -> None:
+    """The entries of one subscription, in order:
+
+    - `subscribed`: data `contract`, `format`, `events`, `origin` and `since`
+    - `rotated`: data `old_until`; a new secret signs, and until then the old one too
+    - `paused`: data `why`; `resumed`; `unsubscribed`
+    - `replayed`: changes nothing here, how far it is stands in no projection
+    """
+    for entry in entries:
+        at, data = entry.occurred_at, entry.data
+        match entry.type:
+            case "subscribed":
+                given = {name: data.get(name) for name in ("contract", "format", "events", "origin", "since")}
+                changes.add(webhooks, {"id": webhook, "created_at": at, **given})
+            case "rotated":
+                changes.change(webhooks, {"id": webhook}, {"old_secret_until": _time(data["old_until"])})
+            case "paused":
+                changes.change(webhooks, {"id": webhook}, {"paused_at": at, "paused_why": data["why"]})
+            case "resumed":
+                changes.change(webhooks, {"id": webhook}, {"paused_at": None, "paused_why": None})
+            case "unsubscribed":
+                changes.change(webhooks, {"id": webhook}, {"removed_at": at})
 
 
 def _opened(complaint: str, version: str, entry: Entry) -> Row:

@@ -9,7 +9,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.coverage import told
-from storage import contracts
+from storage import contracts, feed, webhooks
 from storage.directory import stored
 from storage.ledger import stream_of
 from storage.tables import complaints, ledger, messages, notices, rejects
@@ -20,9 +20,10 @@ class Stuck:
     """Something that stands still until somebody acts."""
 
     what: str
-    """`undeliverable notice`, `waiting notice`, `refused signal`, `rejected start` or `role with nobody`."""
+    """`undeliverable notice`, `waiting notice`, `refused signal`, `rejected start`, `role with nobody`,
+    `waiting webhook` or `paused webhook`."""
     where: str
-    """Complaint, workflow, or contract and role."""
+    """Complaint, workflow, contract and role, or webhook and where it goes."""
     since: datetime | None
     why: str
     do: str
@@ -31,14 +32,15 @@ class Stuck:
 async def stuck(connection: AsyncConnection, now: datetime, *, waiting: timedelta, past: timedelta) -> list[Stuck]:
     """Everything that is stuck, oldest first, roles with nobody before all.
 
-    A notice is stuck once it has waited for `waiting`. What can no longer be mended (rejected starts, notices of
-    closed complaints) is listed for `past`; the tables keep it for ever.
+    A notice or an event is stuck once it has waited for `waiting`. What can no longer be mended (rejected starts,
+    notices of closed complaints) is listed for `past`; the tables keep it for ever.
     """
     found = [
         *await _undeliverable(connection, now - past),
         *await _waiting(connection, now - waiting),
         *await _refused(connection),
         *await _rejected(connection, now - past),
+        *await _webhooks(connection, now - waiting),
     ]
     timed = sorted(((item.since, item) for item in found if item.since), key=lambda pair: pair[0])
     return [*await _nobody(connection, now), *(item for _, item in timed)]
@@ -101,6 +103,28 @@ async def _rejected(connection: AsyncConnection, after: datetime) -> list[Stuck]
         Stuck("rejected start", row.workflow_id, row.recorded_at, row.reason, "Correct the start and send it again.")
         for row in await connection.execute(query)
     ]
+
+
+async def _webhooks(connection: AsyncConnection, before: datetime) -> list[Stuck]:
+    """Subscriptions whose oldest event waits, and those that were paused since nobody listens there any more."""
+    found: list[Stuck] = []
+    for hook in await webhooks.listing(connection):
+        where = f"{hook.id} {hook.origin}"
+        if hook.state == "paused" and hook.paused_why == "gone":
+            do = f"Ask its owner; then `ombud webhook resume {hook.id}`, or remove it and add its new address."
+            found.append(Stuck("paused webhook", where, hook.paused_at, "its receiver says 410 Gone", do))
+        if hook.state != "active":
+            continue
+        oldest = await feed.waiting_since(connection, hook.contract, hook.position, hook.events)
+        since = max(oldest, hook.sent_at or oldest) if oldest else None  # who takes one after the other is not stuck
+        if since and since < before:
+            why = hook.last_error or "nobody has sent it yet"
+            do = (
+                f"Mend its receiver, then `ombud webhook resume {hook.id}` tries at once; else it is tried every 10 "
+                "minutes. See whether a worker runs if nothing is tried."
+            )
+            found.append(Stuck("waiting webhook", where, since, why, do))
+    return found
 
 
 async def _nobody(connection: AsyncConnection, now: datetime) -> list[Stuck]:

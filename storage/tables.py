@@ -4,14 +4,16 @@ Three kinds stand side by side:
 
 - **Sources**: `ledger`, `registry`, `contract_versions`, `content`. The database itself refuses to change or remove a
   row of them. `content_keys` is the one exception: destroying a key is erasure (invariant 19).
-- **Projections**: `complaints`, `clocks`, `notices`, `messages`. Derived from the ledger by `storage.projector` and by
-  nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING` are the exception: they say
-  how a delivery is going, stand in no ledger and are not compared.
+- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `links`, `webhooks`. Derived from the ledger by
+  `storage.projector` and by nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING`
+  are the exception: they say how a delivery is going, stand in no ledger and are not compared.
 - **Working tables**: `people`, `holders` and `directory_version` (the directory, live), `rejects` (starts that cannot
-  become a complaint), `circulars` and `letters` (commands to many complaints, and each one's answer).
+  become a complaint), `ledger_feed` (all complaints' entries in one row), `webhook_cursors` (how far each webhook is),
+  `circulars` and `letters` (commands to many complaints, and each one's answer).
 
-A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>` and
-`message/<message id>`; content lies under the stream and sequence of the entry that refers to it.
+A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>`,
+`message/<message id>` and `webhook/<webhook id>`; content lies under the stream and sequence of the entry that refers
+to it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Computed,
@@ -104,7 +107,7 @@ registry = Table(
 ledger = Table(
     "ledger",
     metadata,
-    _needed("stream", comment="complaint/<contract>/<reference> or message/<message id>"),
+    _needed("stream", comment="complaint/<contract>/<reference>, message/<message id> or webhook/<webhook id>"),
     _needed("seq", Integer, comment="1, 2, 3 … within the stream, without a gap"),
     _needed("type"),
     _needed("v", SmallInteger, comment="version of the shape of this type"),
@@ -333,6 +336,30 @@ messages = Table(
     comment="one mail that carries one or more notices; as sent it lies in content, field mail",
 )
 
+_WEBHOOK_STATE = (
+    "CASE WHEN removed_at IS NOT NULL THEN 'removed' WHEN paused_at IS NOT NULL THEN 'paused' ELSE 'active' END"
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("contract", Text, comment="whose complaints it hears of; NULL for all"),
+    _needed("format", comment="cloudevents, wecom, dingtalk or feishu"),
+    _list("events", "the types of events it hears of"),
+    _needed(
+        "origin", comment="scheme, host and port; the whole address may be a secret and lies in content, field url"
+    ),
+    Column("state", Text, Computed(_WEBHOOK_STATE, persisted=True), nullable=False),
+    _needed("since", BigInteger, comment="position in the feed behind which it hears"),
+    _needed("created_at", Time),
+    Column("old_secret_until", Time, comment="so long the secret before the latest signs too"),
+    Column("paused_at", Time),
+    Column("paused_why", Text, comment="asked, or gone: its receiver said 410"),
+    Column("removed_at", Time),
+    comment="subscriptions of backends and group robots to what happens",
+)
+
 links = Table(
     "links",
     metadata,
@@ -347,7 +374,7 @@ links = Table(
     comment="which complaints belong together",
 )
 
-PROJECTIONS = (complaints, clocks, notices, messages, links)
+PROJECTIONS = (complaints, clocks, notices, messages, links, webhooks)
 
 # --- working tables -------------------------------------------------------------------------------------------------
 
@@ -421,4 +448,33 @@ holders = Table(
     _needed("position", Integer, comment="the first who may be told is told"),
     PrimaryKeyConstraint("contract", "role", "person"),
     comment="the directory: who stands behind a role now",
+)
+
+ledger_feed = Table(
+    "ledger_feed",
+    metadata,
+    _needed("stream", comment="complaint/<contract>/<reference>"),
+    _needed("seq", Integer),
+    Column(
+        "position",
+        BigInteger,
+        comment="1, 2, 3 … in the order of numbering; NULL until whoever reads the feed numbers it",
+    ),
+    PrimaryKeyConstraint("stream", "seq"),
+    UniqueConstraint("position"),
+    Index("ledger_feed_new_idx", "stream", "seq", postgresql_where=text("position IS NULL")),
+    comment="the complaints' entries in one row, for those who follow all of them",
+)
+
+webhook_cursors = Table(
+    "webhook_cursors",
+    metadata,
+    Column("webhook", Text, primary_key=True),
+    _needed("position", BigInteger, comment="everything up to it in the feed was accepted or is of no concern"),
+    Column("sent_at", Time, comment="when its receiver last accepted something"),
+    Column("attempts", Integer, nullable=False, server_default=text("0"), comment="failed since then"),
+    Column("failing_since", Time),
+    Column("tried_at", Time, comment="the latest failed attempt"),
+    Column("last_error", Text),
+    comment="how far each webhook is; no rebuild touches it, so nothing is sent again",
 )
