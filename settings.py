@@ -10,13 +10,15 @@ Where Temporal is, Temporal's own `TEMPORAL_*` variables and its TOML file tell 
 import base64
 import binascii
 import os
+import re
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 
 PREFIX = "OMBUD_"
@@ -43,6 +45,33 @@ def _asyncpg(url: str) -> str:
     except ValueError as error:
         raise ValueError(f"is no address: {error}") from None
     return url
+
+
+class Rate(NamedTuple):
+    """So many mails in any stretch of time of this length."""
+
+    mails: int
+    period: timedelta
+
+
+_RATE = re.compile(r"(?P<domain>\*|[^\s@=,*/]+)\s*=\s*(?P<mails>[1-9]\d{0,5})\s*/\s*(?P<unit>second|minute|hour|day)")
+_PERIODS = {unit: timedelta(**{f"{unit}s": 1}) for unit in ("second", "minute", "hour", "day")}
+
+
+def _rates(value: object) -> object:
+    """`qq.com=30/minute,*=600/minute` as rates by domain."""
+    if not isinstance(value, str):
+        return value
+    rates: dict[str, Rate] = {}
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        found = _RATE.fullmatch(part)
+        if found is None:
+            raise ValueError(f"has {part!r}; write domain=number/unit, such as qq.com=30/minute or *=600/hour")
+        domain = found["domain"].casefold()
+        if domain in rates:
+            raise ValueError(f"names {domain} twice")
+        rates[domain] = Rate(int(found["mails"]), _PERIODS[found["unit"]])
+    return rates
 
 
 def _key(value: SecretStr) -> SecretStr:
@@ -73,6 +102,11 @@ class Settings(BaseSettings):
     mail_from: str
     """Sender of every mail, as `Ombud <ombud@example.com>`."""
 
+    mail_rates: Annotated[dict[str, Rate], NoDecode, BeforeValidator(_rates)] = {}
+    """How many mails a provider may be sent, by the domain of its addresses, over all workers:
+    `qq.com=30/minute,example.org=200/hour,*=600/minute`. `*` is the rate of each domain that is not named; without it
+    they have none. What would exceed a rate waits, urgent mail first among what waits."""
+
     base_url: str | None = None
     """Public address of the HTTP server; without it a mail carries no links."""
     http_host: str = "127.0.0.1"
@@ -94,6 +128,11 @@ class Settings(BaseSettings):
     task_queue: str = "ombud"
     data_dir: Path = Path("data")
     """The folder of the one-machine system."""
+
+    def rate_of(self, address: str) -> tuple[str, Rate | None]:
+        """The domain of a mail address, and the rate it may be sent mails at."""
+        domain = address.rpartition("@")[2].casefold()
+        return domain, self.mail_rates.get(domain, self.mail_rates.get("*"))
 
     @model_validator(mode="after")
     def _login_is_whole(self) -> Self:

@@ -73,7 +73,7 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
             Worker(
                 client,
                 task_queue=settings.task_queue,
-                workflows=[Complaint, Circular, Post, Webhook],
+                workflows=[Circular, Complaint, Post, Webhook],
                 activities=[*records.activities, *posts.activities, *between.activities, *circulars.activities],
                 graceful_shutdown_timeout=timedelta(seconds=20),
                 max_concurrent_workflow_tasks=WORKFLOW_TASKS,

@@ -116,7 +116,9 @@ class Delivered(Value):
     waiting: int = 0
     """Notices that still wait, and one for a message that was left behind: another round is needed."""
     hold_seconds: float = 0
-    """Until what waits may leave: it gathers, since the person had a mail just now and nothing of it is urgent."""
+    """Until what waits may leave: it gathers, since the person had a mail just now and nothing of it is urgent, or its
+    provider takes no more mails for now. When nothing waits yet: until the person's next shift, for which something
+    does."""
 
 
 class Dispatched(Value):

@@ -54,6 +54,8 @@ class NoticeState(Value):
     rung: str = ""
     round: int = 0
     """How often its clock's rungs had been set up again when it was planned."""
+    crowd: str = ""
+    """What it is told together with, where it is told once for all cases of an incident."""
     accepted: bool = False
     undeliverable_at: Instant | None = None
     acknowledged: int | None = None
@@ -146,6 +148,7 @@ class Complaint(Value):
     channel: str = ""
     complainant: str | None = None
     needs: tuple[str, ...] = ()
+    incident: str | None = None
     recusals: tuple[Recusal, ...] = ()
     history: bool = False
     owner: str | None = None
@@ -231,6 +234,7 @@ def opened(entry: Entry) -> Complaint:
         channel=data.get("channel", ""),
         complainant=data.get("complainant"),
         needs=tuple(data.get("needs") or ()),
+        incident=data.get("incident"),
         recusals=(Recusal(seq=entry.seq, person=data["against"]),) if data.get("against") else (),
         history=data.get("history", False),
         seq=entry.seq,
@@ -265,6 +269,7 @@ def evolve(case: Complaint, entry: Entry) -> Complaint:
                 clock=data.get("clock", ""),
                 rung=data.get("rung", ""),
                 round=data.get("round", 0),
+                crowd=notice.crowd or "",
             )
             for notice in entry.notices
         )

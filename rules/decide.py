@@ -234,18 +234,21 @@ def deliver(case: Complaint, law: InForce, outcome: Outcome, now: datetime) -> D
 
 
 def _tells(case: Complaint, law: InForce, command: Command, data: dict[str, Any]) -> tuple[Notice, ...]:
-    """Whom the contract tells of this act, and whom its own fields name."""
+    """Whom the contract tells of this act, and whom its own fields name. What was told once for all cases of an
+    incident is also passed on once for all of them."""
     if case.history:
         return ()
-    roles = law.contract.notices.get(command.name, ())
+    roles, crowd, crowded = law.contract.notices.get(command.name, ()), "", ""
     match command:
         case Request(of=role) if role in law.contract.roles:
             roles = (*roles, role)
         case Acknowledge(to=role) if role:
-            roles = (*roles, role)
+            crowds = {notice.crowd for notice in case.notices if notice.key in data["notices"]}
+            crowd = f"{crowds.pop()}/passed" if len(crowds) == 1 and all(crowds) else ""
+            roles, crowded = (*roles, role), role
         case CustomerWrites() if data.get("after") == "attached":
             roles = (*roles, law.contract.owner)  # no clock runs that would bring it to anybody's eyes
-    return notices(case, f"{command.name}#{case.seq + 1}", roles)
+    return notices(case, f"{command.name}#{case.seq + 1}", roles, crowd=crowd, crowded=(crowded,))
 
 
 def _flags_at_opening(start: OpenComplaint, law: InForce, received_at: datetime) -> list[str]:

@@ -22,6 +22,8 @@ class Notice(Value):
     """(complaint, clock and rung or entry, role): claimed at most once."""
     role: Name
     urgent: bool = False
+    crowd: str | None = None
+    """What it is told together with, once for all cases of an incident: `contract/incident/obligation@rung/role`."""
 
 
 class ContentRef(Value):

@@ -14,7 +14,7 @@ from typing import Any
 from rules.calendar_years import fingerprint, years_of
 from rules.ledger import Entry
 from storage.changes import Changes, Row
-from storage.tables import clocks, complaints, links, messages, notices, webhooks
+from storage.tables import clocks, complaints, crowd_answers, links, messages, notices, webhooks
 
 _AS_OPENED = (
     *("contract", "reference", "kind", "category", "level", "grade", "channel", "language", "route"),
@@ -78,6 +78,8 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
 
     - `claimed`: data `person`, `channel`, `language` and `notices`, the keys it carries
     - `accepted`: the recipient's server took it; data `reply`, its answer
+    - `joined`: data `notices`, keys of later ones that it told of already, as one of their crowd; it was accepted then
+    - `answered`: by the recipient, for all of a crowd, later ones too; data `crowd`, `follow`, and `until` or `to`
     - `undeliverable`, `bounced`: data `reason`
     """
     for entry in entries:
@@ -91,10 +93,33 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
                     changes.change(notices, {"key": key}, {"message": message, **told})
             case "accepted":
                 changes.change(messages, {"id": message}, {"accepted_at": at, "reply": data["reply"]})
-                changes.change(notices, {"message": message}, {"accepted_at": at})
+                # What joined carries its own: without this a rebuild would give it the time of the message.
+                changes.change(notices, {"message": message, "joined": False}, {"accepted_at": at})
+            case "joined":
+                for key in data["notices"]:
+                    told = {"person": data["person"], "claimed_at": at, "accepted_at": at}
+                    changes.change(notices, {"key": key}, {"message": message, "joined": True, **told})
+            case "answered":
+                changes.add(crowd_answers, _answer(message, entry))
             case "undeliverable" | "bounced":
                 changes.change(messages, {"id": message}, {"undeliverable_at": at, "reason": data["reason"]})
-                changes.change(notices, {"message": message}, {"undeliverable_at": at})
+                failed = {"undeliverable_at": at} | ({"bounced_at": at} if entry.type == "bounced" else {})
+                changes.change(notices, {"message": message}, failed)
+
+
+def _answer(message: str, entry: Entry) -> Row:
+    data = entry.data
+    return {
+        "message": message,
+        "seq": entry.seq,
+        "crowd": data["crowd"],
+        "role": entry.by.role,
+        "person": entry.by.person,
+        "answered_at": entry.occurred_at,
+        "follow": data["follow"],
+        "until": _time(data.get("until")),
+        "passed_to": data.get("to"),
+    }
 
 
 def project_webhook(changes: Changes, webhook: str, entries: Sequence[Entry]) -> None:
@@ -267,6 +292,8 @@ def _planned(complaint: str, entry: Entry) -> list[Row]:
             "command": data.get("command") or (LIFTED if "@lifted " in notice.key else _BY_ITSELF.get(entry.type)),
             "role": notice.role,
             "urgent": notice.urgent,
+            "crowd": notice.crowd,
+            "joined": False,
             "occurred_at": entry.occurred_at,
             "planned_at": entry.recorded_at,
         }
@@ -286,7 +313,9 @@ def _of_notices(entry: Entry) -> dict[str, Row]:
             }
             return dict.fromkeys(data["notices"], row)
         case "notice_undeliverable" | "notice_bounced":
-            return {data["notice"]: {"undeliverable_at": entry.occurred_at, "reason": data["reason"]}}
+            failed = {"undeliverable_at": entry.occurred_at, "reason": data["reason"]}
+            bounced = {"bounced_at": entry.occurred_at} if entry.type == "notice_bounced" else {}
+            return {data["notice"]: failed | bounced}
     return {}
 
 

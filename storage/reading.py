@@ -70,6 +70,8 @@ class NoticeState(_Row):
     reason: str | None
     acknowledged_at: datetime | None
     acknowledged_by: str | None
+    crowd: str | None
+    joined: bool
     follow: str | None
 
 
