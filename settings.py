@@ -84,6 +84,9 @@ def _key(value: SecretStr) -> SecretStr:
     return value
 
 
+Rate = Annotated[str, Field(pattern=r"^[1-9]\d{0,8}/(second|minute|hour)$")]
+
+
 class Settings(BaseSettings):
     """Every setting. Built directly it reads the environment alone, by `load_settings` the files too."""
 
@@ -112,6 +115,13 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, gt=0, lt=65536)
     """Where `ombud serve` listens."""
+    trusted_proxies: str = ""
+    """Addresses of reverse proxies, separated by commas, whose `X-Forwarded-For` is believed; nobody's when empty."""
+    rate_token: Rate = "6000/minute"  # noqa: S105  a rate
+    rate_address: Rate = "12000/minute"
+    """Requests to the HTTP API that one token, and one address, may make: `N/second`, `N/minute` or `N/hour`."""
+    rate_failures: Rate = "30/minute"
+    """Attempts without a valid token that one address may make."""
 
     temporal_ui_url: str | None = None
     """Address of Temporal's Web UI; without it a mail carries no link to the case."""

@@ -41,10 +41,9 @@ class Decision:
     """A complaint that follows this one, to be started."""
 
 
-def open_complaint(start: OpenComplaint, law: InForce, recorded_at: datetime, now: datetime) -> Decision:
-    """The opening and every clock it sets going.
+def admit(start: OpenComplaint, law: InForce, recorded_at: datetime) -> tuple[datetime, str | None]:
+    """Whether a start can become a complaint: the receipt it counts from, and the one it gave where that differs.
 
-    `recorded_at` is when Ombud first heard of it, `now` when this runs: rungs between the two are late, not passed.
     Raises Refused for a kind, category, level or grade that the contract does not know, and for a future receipt.
     """
     contract = law.contract
@@ -52,7 +51,17 @@ def open_complaint(start: OpenComplaint, law: InForce, recorded_at: datetime, no
     known("category", start.category, tuple(contract.categories))
     known("level", start.level, tuple(contract.levels))
     known("grade", start.complainant.grade, tuple(contract.grades))
-    received_at, original = happened(start.received_at, recorded_at, "received_at")
+    return happened(start.received_at, recorded_at, "received_at")
+
+
+def open_complaint(start: OpenComplaint, law: InForce, recorded_at: datetime, now: datetime) -> Decision:
+    """The opening and every clock it sets going.
+
+    `recorded_at` is when Ombud first heard of it, `now` when this runs: rungs between the two are late, not passed.
+    Raises Refused as `admit` does.
+    """
+    contract = law.contract
+    received_at, original = admit(start, law, recorded_at)
     category = contract.categories.get(start.category) if start.category else None
     level = start.level or (category.default_level if category else None)
     texts = {"content": start.content}

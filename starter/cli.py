@@ -23,6 +23,7 @@ from starter import (
     cli_reading,
     cli_revive,
     cli_supervise,
+    cli_token,
     cli_webhook,
 )
 from starter.errors import OmbudError
@@ -44,6 +45,7 @@ for group in (
     cli_webhook,
     cli_admin,
     cli_revive,
+    cli_token,
     cli_demo,
 ):
     group.mount(app)

@@ -22,6 +22,7 @@ from workflows.updates import Taken
 ROOT = Path(__file__).parent.parent
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
 WIRE_SCHEMA = ROOT / "docs" / "schema" / "wire.schema.json"
+OPENAPI = ROOT / "docs" / "schema" / "openapi.json"
 CONTRACT = ROOT / "contracts" / "maintenance-service.yaml"
 
 
@@ -40,6 +41,13 @@ def wire_schema() -> dict[str, Any]:
         "properties": properties | {"answer": references[Taken, "serialization"]},
         **schema,
     }
+
+
+def openapi() -> dict[str, Any]:
+    """The document of the HTTP API, as /v1/openapi.json serves it."""
+    from starter.api.app import document  # `ombud schema` need not load a web server
+
+    return document()
 
 
 def commands_page(contract: Contract) -> str:
@@ -136,7 +144,8 @@ def _write() -> None:
     contract = read(CONTRACT.read_text("utf-8"), CONTRACT.name, datetime.now(UTC)).contract
     COMMANDS_PAGE.write_text(commands_page(contract), "utf-8")
     WIRE_SCHEMA.parent.mkdir(parents=True, exist_ok=True)
-    WIRE_SCHEMA.write_text(json.dumps(wire_schema(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    for path, made in ((WIRE_SCHEMA, wire_schema()), (OPENAPI, openapi())):
+        path.write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ Three kinds stand side by side:
 - **Working tables**: `people`, `holders` and `directory_version` (the directory, live), `rejects` (starts that cannot
   become a complaint), `mail_slots` and `mail_turns` (how many mails a provider was sent, and who waits for it),
   `ledger_feed` (all complaints' entries in one row), `webhook_cursors` (how far each webhook is), `circulars` and
-  `letters` (commands to many complaints, and each one's answer).
+  `letters` (commands to many complaints, and each one's answer), `tokens` (who may come in); `access_log`, which takes
+  no change either.
 
 A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>`,
 `message/<message id>` and `webhook/<webhook id>`; content lies under the stream and sequence of the entry that refers
@@ -196,6 +197,7 @@ complaints = Table(
     _objects("calendar", "years re-planned while it was open: the entry that brought them, and what their days are"),
     _objects("flags", "what is odd about it, by the sequence of the entry that says so"),
     Index(None, "contract", "received_at"),
+    Index(None, "received_at", "id"),
     Index("complaints_open_idx", "contract", "stage", postgresql_where=text("closed_at IS NULL")),
     comment="one row a complaint, as it stands now",
 )
@@ -490,6 +492,47 @@ holders = Table(
     _needed("position", Integer, comment="the first who may be told is told"),
     PrimaryKeyConstraint("contract", "role", "person"),
     comment="the directory: who stands behind a role now",
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True, comment="part of the token, and no secret"),
+    _needed("name", comment="what it is for, in the words of whoever made it"),
+    _needed("sha256", comment="of its secret, which is stored nowhere"),
+    Column("previous_sha256", Text, comment="of the secret before the last rotation"),
+    Column("previous_until", Time, comment="until when that one is still good"),
+    _needed("scopes", JSONB, comment="open, act, read, supervise, admin"),
+    _needed("roles", JSONB, comment="whose acts it reports; all of one party"),
+    _list("reports_for", "other parties whose words it may pass on"),
+    Column("contracts", JSONB(none_as_null=True), comment="NULL for all"),
+    Column("complaints", JSONB(none_as_null=True), comment="contract/reference each; NULL for all"),
+    Column("person", Text, comment="whose it is; NULL for a system"),
+    _needed("created_at", Time),
+    _needed("created_by"),
+    _needed("expires_at", Time),
+    Column("revoked_at", Time),
+    comment="who may come in over HTTP, and what for",
+)
+
+access_log = Table(
+    "access_log",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _needed("at", Time),
+    Column("token", Text, comment="its id; NULL where none was known"),
+    Column("person", Text, comment="whose token it is; of via cli the user of the machine"),
+    _needed("via", comment="http or cli"),
+    Column("address", Text, comment="where the request came from"),
+    _needed("action"),
+    Column("contract", Text),
+    Column("complaint", Text, comment="contract/reference"),
+    _needed("allowed", Boolean),
+    Column("reason", Text, comment="why it was refused, or what exactly was done"),
+    Index(None, "complaint", postgresql_where=text("complaint IS NOT NULL")),
+    Index(None, "token", "at"),
+    Index("access_log_refused_idx", "at", postgresql_where=text("NOT allowed")),
+    comment="every access to content and every attempt that was refused; append-only",
 )
 
 ledger_feed = Table(

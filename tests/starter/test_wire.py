@@ -30,10 +30,11 @@ def example() -> dict[str, Any]:
 
 
 def test_the_pages_of_reference_are_those_of_the_code() -> None:
-    """docs/commands.md and the wire schema are what `python -m starter.reference` writes now."""
+    """docs/commands.md, the wire schema and the OpenAPI document are what `python -m starter.reference` writes now."""
     contract = read(reference.CONTRACT.read_text("utf-8"), "x", datetime.now(UTC)).contract
     assert reference.COMMANDS_PAGE.read_text("utf-8") == reference.commands_page(contract)
     assert json.loads(reference.WIRE_SCHEMA.read_text("utf-8")) == reference.wire_schema()
+    assert json.loads(reference.OPENAPI.read_text("utf-8")) == reference.openapi()
 
 
 def test_every_field_of_a_command_is_explained() -> None:
