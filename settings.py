@@ -10,13 +10,15 @@ Where Temporal is, Temporal's own `TEMPORAL_*` variables and its TOML file tell 
 import base64
 import binascii
 import os
+import re
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 
 PREFIX = "OMBUD_"
@@ -45,6 +47,33 @@ def _asyncpg(url: str) -> str:
     return url
 
 
+class Rate(NamedTuple):
+    """So many mails in any stretch of time of this length."""
+
+    mails: int
+    period: timedelta
+
+
+_RATE = re.compile(r"(?P<domain>\*|[^\s@=,*/]+)\s*=\s*(?P<mails>[1-9]\d{0,5})\s*/\s*(?P<unit>second|minute|hour|day)")
+_PERIODS = {unit: timedelta(**{f"{unit}s": 1}) for unit in ("second", "minute", "hour", "day")}
+
+
+def _rates(value: object) -> object:
+    """`qq.com=30/minute,*=600/minute` as rates by domain."""
+    if not isinstance(value, str):
+        return value
+    rates: dict[str, Rate] = {}
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        found = _RATE.fullmatch(part)
+        if found is None:
+            raise ValueError(f"has {part!r}; write domain=number/unit, such as qq.com=30/minute or *=600/hour")
+        domain = found["domain"].casefold()
+        if domain in rates:
+            raise ValueError(f"names {domain} twice")
+        rates[domain] = Rate(int(found["mails"]), _PERIODS[found["unit"]])
+    return rates
+
+
 def _key(value: SecretStr) -> SecretStr:
     try:
         size = len(base64.b64decode(value.get_secret_value(), validate=True))
@@ -53,6 +82,9 @@ def _key(value: SecretStr) -> SecretStr:
     if size != 32:
         raise ValueError("must be 32 random bytes in base64, for example of `openssl rand -base64 32`")
     return value
+
+
+Rate = Annotated[str, Field(pattern=r"^[1-9]\d{0,8}/(second|minute|hour)$")]
 
 
 class Settings(BaseSettings):
@@ -73,11 +105,23 @@ class Settings(BaseSettings):
     mail_from: str
     """Sender of every mail, as `Ombud <ombud@example.com>`."""
 
+    mail_rates: Annotated[dict[str, Rate], NoDecode, BeforeValidator(_rates)] = {}
+    """How many mails a provider may be sent, by the domain of its addresses, over all workers:
+    `qq.com=30/minute,example.org=200/hour,*=600/minute`. `*` is the rate of each domain that is not named; without it
+    they have none. What would exceed a rate waits, urgent mail first among what waits."""
+
     base_url: str | None = None
     """Public address of the HTTP server; without it a mail carries no links."""
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, gt=0, lt=65536)
     """Where `ombud serve` listens."""
+    trusted_proxies: str = ""
+    """Addresses of reverse proxies, separated by commas, whose `X-Forwarded-For` is believed; nobody's when empty."""
+    rate_token: Rate = "6000/minute"  # noqa: S105  a rate
+    rate_address: Rate = "12000/minute"
+    """Requests to the HTTP API that one token, and one address, may make: `N/second`, `N/minute` or `N/hour`."""
+    rate_failures: Rate = "30/minute"
+    """Attempts without a valid token that one address may make."""
 
     temporal_ui_url: str | None = None
     """Address of Temporal's Web UI; without it a mail carries no link to the case."""
@@ -94,6 +138,11 @@ class Settings(BaseSettings):
     task_queue: str = "ombud"
     data_dir: Path = Path("data")
     """The folder of the one-machine system."""
+
+    def rate_of(self, address: str) -> tuple[str, Rate | None]:
+        """The domain of a mail address, and the rate it may be sent mails at."""
+        domain = address.rpartition("@")[2].casefold()
+        return domain, self.mail_rates.get(domain, self.mail_rates.get("*"))
 
     @model_validator(mode="after")
     def _login_is_whole(self) -> Self:

@@ -19,6 +19,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.between import Between
+from activities.circulars import Circulars
 from activities.interface import webhooks_queue
 from activities.mailer import Mailer
 from activities.post import PostOffice
@@ -27,6 +28,7 @@ from activities.webhooks import Dispatcher
 from settings import Settings, SettingsError, load_settings
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
 from temporal_client import TemporalUnreachableError, connect_temporal
+from workflows.circular import Circular
 from workflows.complaint import Complaint
 from workflows.post import Post
 from workflows.search_attributes import ALL
@@ -56,6 +58,7 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
     try:
         records = Records(engine, client, settings)
         between = Between(client, settings.task_queue)
+        circulars = Circulars(engine, client, settings)
         posts = PostOffice(engine, client, Mailer(settings), settings)
         hooks = Dispatcher(engine, client, settings)
         outward = Worker(
@@ -70,8 +73,8 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
             Worker(
                 client,
                 task_queue=settings.task_queue,
-                workflows=[Complaint, Post, Webhook],
-                activities=[*records.activities, *posts.activities, *between.activities],
+                workflows=[Circular, Complaint, Post, Webhook],
+                activities=[*records.activities, *posts.activities, *between.activities, *circulars.activities],
                 graceful_shutdown_timeout=timedelta(seconds=20),
                 max_concurrent_workflow_tasks=WORKFLOW_TASKS,
             ) as running,

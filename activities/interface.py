@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from rules.circular import Circular
 from rules.commands import OpenComplaint
 from rules.contract import Stage
 from rules.ledger import Entry
@@ -115,7 +116,9 @@ class Delivered(Value):
     waiting: int = 0
     """Notices that still wait, and one for a message that was left behind: another round is needed."""
     hold_seconds: float = 0
-    """Until what waits may leave: it gathers, since the person had a mail just now and nothing of it is urgent."""
+    """Until what waits may leave: it gathers, since the person had a mail just now and nothing of it is urgent, or its
+    provider takes no more mails for now. When nothing waits yet: until the person's next shift, for which something
+    does."""
 
 
 class Dispatched(Value):
@@ -164,3 +167,79 @@ class Answer(Value):
     """The other agreed, unless it says why not."""
 
     refusal: str = ""
+
+
+ADDRESS = "address"
+SEND = "send"
+FINISH = "finish"
+
+
+def circular_id(id_: str) -> str:
+    """The workflow id of a circular."""
+    return f"circular/{id_}"
+
+
+class Addressing(Value):
+    """The first step of a circular: who is told."""
+
+    id: str
+    circular: Circular
+    digest: str
+    """SHA-256 of the start: the same id with other content is a conflict."""
+    sent_at: Instant
+
+
+class Addressed(Value):
+    """To how many complaints a circular goes, or why it goes to none."""
+
+    refusal: str = ""
+    sent_at: Instant | None = None
+    """When it was sent first: a second start says the same of the same time."""
+    complaints: int = 0
+    language: str = "en"
+
+
+class Sending(Value):
+    """A round of sending: the letters behind `after` that have no answer yet, as many as one round takes."""
+
+    id: str
+    command: str
+    body: dict[str, Any]
+    after: str = ""
+
+
+class Counts(Value):
+    """How far a circular has come."""
+
+    complaints: int = 0
+    taken: int = 0
+    refused: int = 0
+    gone: int = 0
+
+    @property
+    def open(self) -> int:
+        """Complaints that have not answered."""
+        return self.complaints - self.taken - self.refused - self.gone
+
+
+class Sent(Value):
+    """What a round of sending came to."""
+
+    counts: Counts
+    last: str = ""
+    """The last complaint of this round; nothing when there was none left."""
+
+
+class Unmoved(Value):
+    """A complaint that did not take the command, and why."""
+
+    complaint: str
+    outcome: str
+    reason: str
+
+
+class Finished(Value):
+    """A circular at its end: counts, and the first of those that did not take it. All of them stand in Postgres."""
+
+    counts: Counts
+    unmoved: tuple[Unmoved, ...] = ()

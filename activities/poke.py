@@ -10,7 +10,9 @@ from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.interface import OUTCOME, POKE, POST, WEBHOOK, complaint_id, post_id, webhook_id
+from rules.commands import Command
 from rules.notices import Outcome
+from rules.values import Value
 
 FIRST = Priority(priority_key=1)
 """Among thousands of clocks that end at one instant, mail leaves before the next clock is judged."""
@@ -48,6 +50,14 @@ async def poke_webhook(client: Client, task_queue: str, webhook: str, *, at_once
     )
 
 
+async def command(client: Client, complaint: str, told: Command) -> None:
+    """Tell a complaint, `contract/reference`, what somebody did; one that has ended takes nothing more.
+
+    A signal: the complaint takes it once a worker runs, and puts on record why when it does not. Raises RPCError.
+    """
+    await _signal(client, complaint, told.name, told)
+
+
 class Joined:
     """Pokes that share a way: while one is on it, all that come meanwhile are one more.
 
@@ -83,9 +93,13 @@ async def report(client: Client, complaint: str, outcome: Outcome) -> None:
 
     Raises RPCError.
     """
+    await _signal(client, complaint, OUTCOME, outcome)
+
+
+async def _signal(client: Client, complaint: str, name: str, value: Value) -> None:
     handle = client.get_workflow_handle(complaint_id(*complaint.split("/", 1)))
     try:
-        await handle.signal(OUTCOME, outcome)
+        await handle.signal(name, value)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise

@@ -6,6 +6,10 @@ Three steps, each of which may be the last before a crash; the next round goes o
 2. The mail server takes the bytes, refuses them for good, or has to be asked again.
 3. In one transaction its answer is recorded; then the complaints that must know of it are told.
 
+Before that, whoever has to be told of an earlier round is told: complaints, of what became of their notices and of the
+answer to a crowd they stand in. A provider with a rate is asked for a turn first; what has to wait then goes on
+gathering.
+
 Between the server's answer and its record lies the one moment in which a crash sends a message twice: the same bytes
 under the same Message-ID (invariant 12).
 """
@@ -14,7 +18,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +29,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError
 
+from activities.covering import cover
 from activities.interface import DELIVER, Delivered
 from activities.mailer import Mailer, NotSentError, RefusedForGoodError
 from activities.poke import poke, report
@@ -34,20 +39,24 @@ from rules.ledger import Entry
 from rules.notices import Outcome
 from rules.values import SYSTEM
 from settings import Settings
-from storage import posts
+from storage import crowds, posts, turns
 from storage.content import ErasedError, MasterKeyError, Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 from storage.directory import Person
 from storage.ledger import message_stream
-from storage.recording import record_message
+from storage.recording import record_message, record_next
 from templates.rendering import Renderer
 
 GATHER = timedelta(seconds=15)
 """After a message to a person, the next that is not urgent gathers so long."""
 
 CHANNEL = "email"
-CLAIM, RESULT = 1, 2
-"""Where the two entries of a message stand in its stream."""
+CLAIM = 1
+"""Where the first entry of a message stands in its stream."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class PostOffice:
@@ -62,11 +71,14 @@ class PostOffice:
         *,
         renderer: Renderer | None = None,
         gather: timedelta = GATHER,
+        clock: Callable[[], datetime] = _now,
     ) -> None:
         self._engine = engine
         self._client = client
         self._mailer = mailer
         self._task_queue = settings.task_queue
+        self._rate_of = settings.rate_of
+        self._clock = clock
         self._vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
         self._writer = Writer(settings, self._vault, client.namespace, renderer)
         self._gather = gather
@@ -80,24 +92,62 @@ class PostOffice:
     async def deliver(self, person: str) -> Delivered:
         """Send this person one message with everything that waits, if anything does."""
         await self._report(person)
-        now = datetime.now(UTC)
+        now = self._clock()
         async with self._transaction() as db:
             who = await posts.person(db, person)
             behind = await posts.behind(db, now, person)
             unmanned = await posts.unmanned(db, behind)
             message = await posts.unsent(db, person)
-            hold = timedelta()
             if message is None and who is not None and behind.count(person):
-                message, hold = await self._claim(db, who, behind.persons[person], now)
+                await self._join(db, who, behind.persons[person], now)
+                behind = await posts.behind(db, now, person)
+            hold = await self._held(db, who, behind, message, now)
+        await self._cover(person)
         await self._hand_over(person, behind, unmanned, now)
+        if hold is None and who is not None:
+            hold = await self._turn(who, behind, message, now)
+        if hold:
+            return Delivered(waiting=behind.count(person) + (message is not None), hold_seconds=hold.total_seconds())
+        if message is None and who is not None and behind.count(person):
+            async with self._transaction() as db:
+                message = await self._claim(db, who, behind.persons[person], now)
+            await self._cover(person)
         if message is None:
-            return Delivered(waiting=behind.count(person), hold_seconds=hold.total_seconds())
+            return self._idle(person, behind, now)
         sent = await self._send(message, who)
         await self._report(person)
         async with self._transaction() as db:
             another = await posts.unsent(db, person) is not None
-            behind = await posts.behind(db, datetime.now(UTC), person)
-        return Delivered(sent=sent, waiting=behind.count(person) + another)
+            behind = await posts.behind(db, self._clock(), person)
+        idle = self._idle(person, behind, now)
+        return idle.model_copy(update={"sent": sent, "waiting": idle.waiting + another})
+
+    def _idle(self, person: str, behind: posts.Behind, now: datetime) -> Delivered:
+        """What a round leaves: how much waits, and when nothing does, until when this person's next shift begins, if
+        something waits for that."""
+        waiting, begins = behind.count(person), behind.begins(person)
+        hold = begins - now if begins and not waiting else timedelta()
+        return Delivered(waiting=waiting, hold_seconds=max(hold, timedelta()).total_seconds())
+
+    async def _held(
+        self, db: AsyncConnection, who: Person | None, behind: posts.Behind, message: str | None, now: datetime
+    ) -> timedelta | None:
+        """How long what waits shall gather: the person had a mail just now, and nothing is urgent."""
+        if who is None or message is not None or not behind.count(who.id):
+            return None
+        last = await posts.last_accepted(db, who.id)
+        gathers = last and now < last + self._gather and not await posts.urgent(db, behind.persons[who.id])
+        return last + self._gather - now if last and gathers else None
+
+    async def _turn(self, who: Person, behind: posts.Behind, message: str | None, now: datetime) -> timedelta | None:
+        """How long until this mail may be sent to its provider; nothing when it may leave now."""
+        domain, rate = self._rate_of(who.email)
+        if rate is None or (message is None and not behind.count(who.id)):
+            return None
+        async with self._transaction() as db:
+            urgent = await posts.urgent(db, behind.persons.get(who.id, ()), message)
+            mails, period = rate
+            return await turns.ask(db, who.id, domain, mails=mails, period=period, urgent=urgent, now=now) or None
 
     async def _hand_over(
         self, person: str, behind: posts.Behind, unmanned: Sequence[posts.Unmanned], now: datetime
@@ -107,7 +157,8 @@ class PostOffice:
         Stands in no record until then, so that a round that breaks off here does it again.
         """
         try:
-            for other in sorted(behind.late - {person}):
+            heirs = {one.heir for one in unmanned if one.heir}
+            for other in sorted((behind.late | heirs) - {person}):
                 await poke(self._client, self._task_queue, other)
             for one in unmanned:
                 nobody = Outcome(notice=one.notice, accepted=False, at=now, reason=one.reason)
@@ -115,16 +166,27 @@ class PostOffice:
         except RPCError as error:
             raise _retry(error) from None
 
+    async def _join(self, db: AsyncConnection, who: Person, groups: Sequence[posts.Group], now: datetime) -> None:
+        """What waits and stands in a crowd that this person was told of joins the message that told it."""
+        await posts.alone(db, who.id)
+        for message, keys in (await crowds.joining(db, who.id, groups, now)).items():
+            await crowds.join(db, self._vault, message, who.id, keys, now)
+
+    async def _cover(self, person: str) -> None:
+        """Tell complaints of answers to crowds that they stand in, or have just joined."""
+        try:
+            await cover(self._transaction, self._client, person)
+        except RPCError as error:
+            raise _retry(error) from None
+
     async def _claim(
         self, db: AsyncConnection, who: Person, groups: Sequence[posts.Group], now: datetime
-    ) -> tuple[str | None, timedelta]:
-        """Make one message of what waits: its id, or how long that shall gather."""
+    ) -> str | None:
+        """Make one message of what waits: its id."""
+        await self._join(db, who, groups, now)
         waiting = await posts.waiting(db, groups)
         if not waiting:
-            return None, timedelta()
-        last = await posts.last_accepted(db, who.id)
-        if last and not any(notice.urgent for notice in waiting) and now < last + self._gather:
-            return None, last + self._gather - now
+            return None
         keys = sorted(notice.key for notice in waiting)
         message = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:40]
         mail, problem = await self._writer.write(db, who, message, keys, now)
@@ -146,7 +208,7 @@ class PostOffice:
         await record_message(db, self._vault, message, [entry], {CLAIM: mail.decode()})
         if problem:
             await posts.flawed(db, message, problem)
-        return message, timedelta()
+        return message
 
     async def _send(self, message: str, who: Person | None) -> int:
         """Have the mail server take the message and record what it says; how many it took."""
@@ -159,7 +221,7 @@ class PostOffice:
         except NotSentError as failure:
             said = NotSentError(_masked(str(failure), who))
             async with self._transaction() as db:
-                await posts.failed(db, message, str(said), datetime.now(UTC))
+                await posts.failed(db, message, str(said), self._clock())
             raise _retry(said) from None
         except ErasedError:
             await self._record(message, "undeliverable", {"reason": "its content was erased before it could be sent"})
@@ -172,11 +234,14 @@ class PostOffice:
         return 1
 
     async def _record(self, message: str, became: str, data: dict[str, str]) -> None:
-        now = datetime.now(UTC)
-        entry = Entry(seq=RESULT, type=became, by=SYSTEM, occurred_at=now, recorded_at=now, data=data)
+        now = self._clock()
+
+        def entry(seq: int) -> Entry:
+            return Entry(seq=seq, type=became, by=SYSTEM, occurred_at=now, recorded_at=now, data=data)
+
         async with self._transaction() as db:
-            await record_message(db, self._vault, message, [entry])
-            await posts.settled(db, message, now)
+            if await record_next(db, self._vault, message, entry, unsettled=True):
+                await posts.settled(db, message, now)
 
     async def _report(self, person: str) -> None:
         """Tell complaints what became of their notices, where a ladder or an obligation must know."""
@@ -194,7 +259,7 @@ class PostOffice:
                 await posts.heard(db, sorted({one.message for one in ended}))
 
     async def _tell(self, one: posts.Ended) -> None:
-        at = one.undeliverable_at or one.accepted_at or datetime.now(UTC)
+        at = one.undeliverable_at or one.accepted_at or self._clock()
         outcome = Outcome(notice=one.notice, accepted=one.undeliverable_at is None, at=at, reason=one.reason)
         try:
             await report(self._client, one.complaint, outcome)

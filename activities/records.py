@@ -91,12 +91,15 @@ class Records:
         try:
             async with self._transaction() as connection:
                 await recording.record(connection, self._vault, [batch])
-                told = await recording.addressees(connection, list(planned), datetime.now(UTC))
+                now = datetime.now(UTC)
+                told = await recording.addressees(connection, list(planned), now)
+                off_duty = any(isinstance(person, Nobody) for person in told.values())
+                soon = (await posts.behind(connection, now)).heirs if off_duty else set()
                 hooks = await webhooks.concerned(connection, batch.complaint.partition("/")[0], events)
         except ledger.DivergedError as error:
             activity.logger.warning("%s; the workflow goes on from there", error)
             return Recorded(diverged=True)
-        urgent: dict[str, bool] = {}
+        urgent: dict[str, bool] = dict.fromkeys(soon, False)
         why: dict[str, str] = {}
         for key, person in told.items():
             if isinstance(person, Nobody):

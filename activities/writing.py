@@ -13,12 +13,12 @@ from activities.interface import complaint_id
 from activities.mailer import compose
 from rules.contract import Contract
 from settings import Settings
-from storage import contracts, posts
+from storage import contracts, crowds, posts
 from storage.content import ErasedError, Vault
 from storage.directory import Person
 from storage.ledger import stream_of
 from templates.letter import UTC, Letter, Line
-from templates.lines import gravest_first, line_of
+from templates.lines import gathered, line_of
 from templates.links import Addressed, Links
 from templates.rendering import Renderer
 from templates.words import one_line, zone_of
@@ -43,14 +43,17 @@ class Writer:
         self, db: AsyncConnection, who: Person, message: str, keys: Sequence[str], now: datetime
     ) -> tuple[bytes, str]:
         """The mail that carries these notices, and what was wrong with its template, if anything."""
-        lines = [await self._line(db, told, who) for told in await posts.told(db, keys=keys)]
+        told = await posts.told(db, keys=keys)
+        lines = [await self._line(db, one, who) for one in told]
+        about = {(one["case_contract"], one["case_incident"]) for one in told if one["notice_crowd"]}
+        counted = await crowds.open_cases(db, about)
         zone = zone_of(who.zone, next((line.zone for line in lines), UTC))
         letter = Letter(
             id=message,
             language=who.language,
             zone=zone,
             name=who.name,
-            lines=tuple(sorted(lines, key=gravest_first)),
+            lines=tuple(gathered(lines, open_cases=counted)),
             written_at=now,
             acknowledge_url=self._links.url(Addressed(message, who.id)),
         )

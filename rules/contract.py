@@ -193,6 +193,8 @@ class Step(Section):
     unless: Literal["acknowledged", "done"] = "done"
     hours: Literal["any", "working"] = "any"
     """`working` moves the rung to the next opening, so that nobody is woken for it."""
+    per: Literal["case", "incident"] = "case"
+    """`incident`: told once for all cases of an incident; a case without one is told as usual."""
 
     @property
     def label(self) -> str:

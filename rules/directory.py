@@ -35,6 +35,9 @@ from rules.values import Name, Value
 EVERY = "*"
 """Stands for every contract that has no line of its own for a role."""
 
+NONE = "none"
+"""In place of a deputy: nobody stands in, and that is meant."""
+
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:\d\d)?)?")
 
 
@@ -109,9 +112,15 @@ class DatedHours(Value):
 
 
 class Absence(_Stretch):
-    """Away, and who stands in. Without a deputy somebody else must hold each role of the person."""
+    """Away, and who stands in. Without a deputy somebody else must be on duty in each role of the person, unless the
+    deputy is `none`: then a role may be left with nobody (`rules.absences`)."""
 
     deputy: Name | None = None
+
+    @property
+    def stands_in(self) -> str | None:
+        """The deputy, if there is one."""
+        return None if self.deputy == NONE else self.deputy
 
 
 def _form(value: object) -> str:
@@ -242,7 +251,7 @@ class Directory(Value):
             new = {
                 id_
                 for id_, member in self.people.items()
-                if id_ not in behind and any(absence.deputy in behind for absence in member.absences)
+                if id_ not in behind and any(absence.stands_in in behind for absence in member.absences)
             }
             behind |= new
         return {role for roles in self.roles.values() for role, held in roles.items() if behind & set(held)}
@@ -255,21 +264,20 @@ class Directory(Value):
                     yield Fault(path, f"names {', '.join(unknown)}, who is not among the people")
                 if len(set(persons)) < len(persons):
                     yield Fault(path, "names somebody twice")
+        if NONE in self.people:
+            yield Fault(("people", NONE), "is what an absence without a deputy says; give this person another id")
         for id_, member in self.people.items():
             for index, absence in enumerate(member.absences):
                 for reason in self._wrong_with(id_, absence):
                     yield Fault(("people", id_, "absences", index), reason)
 
     def _wrong_with(self, person: str, absence: Absence) -> Iterator[str]:
-        span = absence.interval(self.people[person].clock)
-        if absence.deputy is None:
-            for contract, roles in self.roles.items():
-                for role, held in roles.items():
-                    if set(held) == {person}:
-                        yield f"no deputy, and nobody else holds {role} in {contract}; name a deputy"
-        elif absence.deputy not in self.people:
-            yield f"the deputy {absence.deputy} is not among the people"
-        elif span and (ring := self._ring((person,), absence.deputy, span)):
+        span, deputy = absence.interval(self.people[person].clock), absence.stands_in
+        if deputy is None:
+            return
+        if deputy not in self.people:
+            yield f"the deputy {deputy} is not among the people"
+        elif span and (ring := self._ring((person,), deputy, span)):
             yield f"the deputies lead back: {' → '.join(ring)}; name somebody else"
 
     def _ring(self, seen: tuple[str, ...], deputy: str, span: Interval) -> tuple[str, ...]:
@@ -279,6 +287,6 @@ class Directory(Value):
             return chain
         for absence, away in self.people[deputy].away if deputy in self.people else ():
             both = span.meets(away)
-            if both and absence.deputy and (ring := self._ring(chain, absence.deputy, both)):
+            if both and absence.stands_in and (ring := self._ring(chain, absence.stands_in, both)):
                 return ring
         return ()

@@ -11,6 +11,10 @@ from rules.directory import Absence, Directory, Interval, Member
 
 NOBODY = "nobody stands behind the role"
 OFF_DUTY = "nobody on duty"
+ONLY_THEM = "nobody but the person complained about stands behind the role"
+
+AHEAD = timedelta(days=60)
+"""So far a next shift is looked for; a roster that begins later has to be imported again by then, as all are."""
 
 
 class Nobody(NamedTuple):
@@ -60,7 +64,7 @@ def holder(
     held = directory.holders(contract, role) if directory else ()
     barred = set((against or "").split())
     if directory is None or not set(held) - barred:
-        return Nobody(NOBODY)
+        return Nobody(ONLY_THEM if held else NOBODY)
     people = directory.people
     for person in held:
         if person not in barred and not absence(people[person], at) and on_shift(people[person], at):
@@ -76,7 +80,7 @@ def _deputy(directory: Directory, person: str, at: datetime) -> str | None:
     """Who stands in for an absent person at last; the person itself when not absent, nobody without a deputy."""
     now: str | None = person
     while now is not None and (away := absence(directory.people[now], at)):
-        now = away.deputy
+        now = away.stands_in
     return now
 
 
@@ -84,7 +88,7 @@ def held_throughout(
     directory: Directory, contract: str, role: str, since: datetime, until: datetime, against: str | None = None
 ) -> bool:
     """Whether one and the same person was told all the time from one instant to another."""
-    steps = _steps(directory, directory.holders(contract, role), since.astimezone(UTC), until.astimezone(UTC))
+    steps = stretches(directory, directory.holders(contract, role), since.astimezone(UTC), until.astimezone(UTC))
     told = {holder(directory, contract, role, start, against) for start, _ in steps}
     return told <= {holder(directory, contract, role, until, against)}
 
@@ -93,7 +97,7 @@ def gaps(directory: Directory | None, contract: str, role: str, since: datetime,
     """When nobody stands behind a role in a period, in order; what touches is one gap."""
     held = directory.holders(contract, role) if directory else ()
     gap: Gap | None = None
-    for start, end in _steps(directory, held, since.astimezone(UTC), until.astimezone(UTC)):
+    for start, end in stretches(directory, held, since.astimezone(UTC), until.astimezone(UTC)):
         found = holder(directory, contract, role, start)
         if isinstance(found, Nobody):
             gap = Gap(gap.start if gap else start, end, found.reason)
@@ -104,7 +108,7 @@ def gaps(directory: Directory | None, contract: str, role: str, since: datetime,
         yield gap
 
 
-def _steps(
+def stretches(
     directory: Directory | None, held: Iterable[str], since: datetime, until: datetime
 ) -> Iterator[tuple[datetime, datetime]]:
     """The period, cut wherever a holder or somebody standing in comes or goes: in between nothing changes."""
@@ -115,7 +119,18 @@ def _steps(
         member = people[ahead.pop()]
         spans = () if member.always else windows(member, since, until)
         cuts |= {at for span in (*spans, *(away for _, away in member.away)) for at in span if since < at < until}
-        deputies = {absence.deputy for absence in member.absences if absence.deputy} - seen
+        deputies = {absence.stands_in for absence in member.absences if absence.stands_in} - seen
         ahead += deputies
         seen |= deputies
     return pairwise(sorted(cuts))
+
+
+def comes_next(
+    directory: Directory | None, contract: str, role: str, at: datetime, against: str | None = None
+) -> tuple[datetime, str] | None:
+    """Who stands behind a role next after an instant, and from when; nothing when nobody does for `AHEAD`."""
+    held = directory.holders(contract, role) if directory else ()
+    for start, _ in stretches(directory, held, at.astimezone(UTC), at.astimezone(UTC) + AHEAD):
+        if isinstance(found := holder(directory, contract, role, start, against), str):
+            return start, found
+    return None

@@ -51,9 +51,29 @@ def _malformed(promise: Obligation, path: Path) -> Iterator[Found]:
             yield (*path, index), f"is never reached: {step.label} stands in this ladder already", True
         if not step.tell:
             yield (*path, index, "tell"), "tells nobody", True
+    yield from _crowding(promise, path)
     if promise.ladder[-1].unless != "done":
         reason = "the last step of a ladder is `unless: done`: an acknowledgement alone must not end it"
         yield (*path, len(promise.ladder) - 1), reason, True
+
+
+def _crowding(promise: Obligation, path: Path) -> Iterator[Found]:
+    """Where `per: incident` would leave a case untold."""
+    crowded = [index for index, step in enumerate(promise.ladder) if step.per == "incident"]
+    if crowded and promise.starts in ("customer message", "rejection"):
+        reason = (
+            f"a clock that starts with each {promise.starts} cannot be told once an incident: "
+            "what a case misses later would be told to nobody; remove `per`"
+        )
+        yield (*path, crowded[0], "per"), reason, True
+        return
+    late = [index for index, step in enumerate(promise.ladder) if step.fraction is None]
+    if late and set(late) <= set(crowded):
+        reason = (
+            "every step from `due` on is told once an incident, so that a case which misses it later would be told to "
+            "nobody; leave one of them to be told for each case"
+        )
+        yield (*path, late[0], "per"), reason, True
 
 
 def _out_of_order(promise: Obligation, law: InForce, start: datetime, path: Path) -> Iterator[Found]:

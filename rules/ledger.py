@@ -22,6 +22,8 @@ class Notice(Value):
     """(complaint, clock and rung or entry, role): claimed at most once."""
     role: Name
     urgent: bool = False
+    crowd: str | None = None
+    """What it is told together with, once for all cases of an incident: `contract/incident/obligation@rung/role`."""
 
 
 class ContentRef(Value):
@@ -67,8 +69,9 @@ def content_ref(field: str, text: str) -> ContentRef:
 
 
 def digest(value: Value) -> str:
-    """SHA-256 over a value's canonical JSON: the same content gives the same digest."""
-    return hashlib.sha256(value.model_dump_json(exclude_none=True).encode()).hexdigest()
+    """SHA-256 over a value's canonical JSON: the same content gives the same digest, whoever proved to send it."""
+    said = value.model_dump_json(exclude_none=True, exclude={"authenticated_as"})
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def explain_invalid(what: str, error: ValidationError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -21,9 +22,25 @@ class Moment(NamedTuple):
     notices: tuple[Notice, ...] = ()
 
 
-def notices(case: Complaint, about: str, roles: tuple[str, ...], urgent: bool = False) -> tuple[Notice, ...]:
-    """One notice a role, keyed by what it tells of."""
-    return tuple(Notice(key=f"{case.id}/{about}/{role}", role=role, urgent=urgent) for role in dict.fromkeys(roles))
+def notices(
+    case: Complaint,
+    about: str,
+    roles: tuple[str, ...],
+    urgent: bool = False,
+    *,
+    crowd: str = "",
+    crowded: Collection[str] = (),
+) -> tuple[Notice, ...]:
+    """One notice a role, keyed by what it tells of; those to the `crowded` roles stand in the crowd of this name."""
+    return tuple(
+        Notice(
+            key=f"{case.id}/{about}/{role}",
+            role=role,
+            urgent=urgent,
+            crowd=f"{crowd}/{role}" if crowd and role in crowded else None,
+        )
+        for role in dict.fromkeys(roles)
+    )
 
 
 def notices_of_act(case: Complaint, contract: Contract, command: str) -> tuple[Notice, ...]:

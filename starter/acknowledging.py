@@ -38,19 +38,33 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one complaint said to it."""
+    """What one complaint said to it, or what became of the answer to a crowd."""
 
     reference: str
     lines: tuple[Line, ...]
     became: Literal["taken", "refused", "later"]
     reason: str = ""
+    """In its own words, or the name of the words that say it (templates)."""
+
+    @property
+    def size(self) -> int:
+        """How many cases it is about."""
+        return max(line.size for line in self.lines)
 
 
 def read_form(
-    form: Mapping[str, Sequence[str]], lines: int, roles: Collection[str], zone: ZoneInfo, now: datetime
+    form: Mapping[str, Sequence[str]], lines: Collection[int], roles: Collection[str], zone: ZoneInfo, now: datetime
 ) -> Answered:
-    """The form as sent. Its time is on the recipient's wall, in `zone`. Raises IncompleteError."""
+    """The form as sent, about lines of these numbers. Its time is on the recipient's wall, in `zone`.
+
+    Raises IncompleteError.
+    """
     chosen = chosen_lines(form, lines)
+    if form.get("which", [""])[0] == "all":
+        if chosen:
+            raise IncompleteError("all_or_some")
+        shown = set(form.get("shown", [""])[0].split())
+        chosen = tuple(number for number in lines if str(number) in shown)
     if not chosen:
         raise IncompleteError("nothing_chosen")
     match form.get("follow", [""])[0]:
@@ -66,9 +80,10 @@ def read_form(
     raise IncompleteError("follow_missing")
 
 
-def chosen_lines(form: Mapping[str, Sequence[str]], lines: int) -> tuple[int, ...]:
-    """The positions of the chosen notices in their message, of which there are `lines`."""
-    return tuple(n for n in range(lines) if str(n) in form.get("line", ()))
+def chosen_lines(form: Mapping[str, Sequence[str]], lines: Collection[int]) -> tuple[int, ...]:
+    """The numbers of the lines that are ticked, out of those that there are."""
+    ticked = set(form.get("line", ()))
+    return tuple(number for number in lines if str(number) in ticked)
 
 
 def _until(given: str, zone: ZoneInfo, now: datetime) -> datetime:
@@ -83,14 +98,15 @@ def _until(given: str, zone: ZoneInfo, now: datetime) -> datetime:
 
 
 async def tell(ombud: Ombud, letter: Letter, person: str, answered: Answered) -> list[Result]:
-    """Acknowledge the chosen notices, in the name of the role each went to; one result a complaint and role.
+    """Acknowledge the chosen notices of single cases, in the name of the role each went to; one result a complaint and
+    role.
 
     The same answer to the same message is taken once, however often it is sent.
     """
     chosen: dict[tuple[str, str], list[Line]] = {}
-    for index in answered.lines:
-        line = letter.lines[index]
-        chosen.setdefault((line.complaint, line.role), []).append(line)
+    for line in letter.lines:
+        if line.number in answered.lines and not line.crowd:
+            chosen.setdefault((line.complaint, line.role), []).append(line)
     limit = asyncio.Semaphore(AT_ONCE)
 
     async def one(complaint: str, role: str, lines: Sequence[Line]) -> Result:

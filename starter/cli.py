@@ -14,6 +14,7 @@ import typer
 
 from starter import (
     cli_admin,
+    cli_circulars,
     cli_complaints,
     cli_contract,
     cli_demo,
@@ -22,6 +23,7 @@ from starter import (
     cli_reading,
     cli_revive,
     cli_supervise,
+    cli_token,
     cli_webhook,
 )
 from starter.errors import OmbudError
@@ -34,6 +36,7 @@ app = typer.Typer(
 )
 for group in (
     cli_complaints,
+    cli_circulars,
     cli_reading,
     cli_supervise,
     cli_import,
@@ -42,6 +45,7 @@ for group in (
     cli_webhook,
     cli_admin,
     cli_revive,
+    cli_token,
     cli_demo,
 ):
     group.mount(app)

@@ -44,10 +44,10 @@ def import_directory(
 
     async def run() -> Directory:
         now = datetime.now(UTC)
-        whole = read_whole(files)
+        whole = read_whole(files, now)
         settings = settings_in_force()
         async with postgres(settings) as engine, transaction(engine) as connection:
-            directory = read_files(files, whole or await stored(connection))
+            directory = read_files(files, whole or await stored(connection), now)
             await replace(connection, directory)
             behind = await posts.behind(connection, now)
             waiting = await posts.who_waits(connection, behind)
@@ -121,7 +121,7 @@ def _standing(member: Member, now: datetime) -> str:
     from rules.duty import absence, on_shift
 
     if away := absence(member, now):
-        return f"absent to {away.ends}" + (f", {away.deputy} stands in" if away.deputy else "")
+        return f"absent to {away.ends}" + (f", {away.stands_in} stands in" if away.stands_in else "")
     return "on duty" if on_shift(member, now) else "off duty"
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from rules.ledger import Entry
-    from storage.reading import ClockState, State, Summary
+    from storage.reading import ClockState, NoticeState, State, Summary
 
 PROVISIONAL = "* provisional: counted through a year whose holidays are not published yet"
 
@@ -127,6 +127,8 @@ def _show(state: State) -> None:
     )
     for seq, flags in state.flags.items():
         console.print(f"entry {seq}: {'; '.join(flags)}", markup=False)
+    for year, known in sorted(state.calendar.items()):
+        print(f"calendar of {year}: as entry {known['entry']} brought it")
     clocks = [
         (f"{c.obligation}#{c.n}", c.clause, local(c.due_at, zone) + " *" * c.provisional, c.status, _fate(c, zone))
         for c in state.clocks
@@ -141,8 +143,8 @@ def _show(state: State) -> None:
             n.role,
             n.person or "",
             n.state,
-            local(n.acknowledged_at or n.undeliverable_at or n.accepted_at or n.planned_at, zone),
-            n.reason or " ".join(filter(None, (n.follow, n.acknowledged_by and f"by {n.acknowledged_by}"))),
+            local(_since(n), zone),
+            _told(n),
         )
         for n in state.notices
     ]
@@ -150,6 +152,22 @@ def _show(state: State) -> None:
         table("notices", ("of", "rung", "role", "person", "state", "since", ""), told)
     entries = [(str(e.seq), local(e.occurred_at, zone), e.type, _who(e), _said(e.data)) for e in state.entries]
     table("ledger", ("", "occurred", "what", "by", ""), entries)
+
+
+def _since(notice: NoticeState) -> datetime | None:
+    """Since when a notice stands where it stands."""
+    by_state = {"acknowledged": notice.acknowledged_at, "undeliverable": notice.undeliverable_at}
+    return by_state.get(notice.state) or notice.accepted_at or notice.planned_at
+
+
+def _told(notice: NoticeState) -> str:
+    """What became of a notice beyond its state: why, by whom, and with which others it was told."""
+    said = [notice.reason or ""]
+    said += [" ".join(filter(None, (notice.follow, notice.acknowledged_by and f"by {notice.acknowledged_by}")))]
+    if notice.crowd:
+        incident = notice.crowd.split("/")[1]
+        said += [f"joined what was told of incident {incident}" if notice.joined else f"once for incident {incident}"]
+    return ", ".join(filter(None, said))
 
 
 def _fate(clock: ClockState, zone: str) -> str:

@@ -161,4 +161,5 @@ def _ladders(contract: Contract) -> list[tuple[tuple[Step, ...], list[str]]]:
 def _step(step: Step) -> str:
     unless = ", unless acknowledged" if step.unless == "acknowledged" else ""
     hours = ", in hours" if step.hours == "working" else ""
-    return f"{step.label} → {', '.join(step.tell)}{unless}{hours}"
+    per = ", once an incident" if step.per == "incident" else ""
+    return f"{step.label} → {', '.join(step.tell)}{unless}{hours}{per}"

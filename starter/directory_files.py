@@ -5,6 +5,7 @@ Every mistake of every file is named with its line, and then nothing is taken.
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,22 +57,22 @@ class Draft:
             keys = keys[:-1]
         return self._places.get(keys, "the directory")
 
-    def finished(self) -> Directory:
+    def finished(self, now: datetime | None = None) -> Directory:
         if self.mistakes:
             raise DirectoryError("\n".join(self.mistakes))
-        return build({"people": self.people, "roles": self.roles}, self.place)
+        return build({"people": self.people, "roles": self.roles}, self.place, now)
 
 
-def read_whole(files: list[Path]) -> Directory | None:
+def read_whole(files: list[Path], now: datetime | None = None) -> Directory | None:
     """The directory in the YAML file among these, where there is one. Raises as `read_files` does."""
     whole = [file for file in files if file.suffix.lower() in {".yaml", ".yml"}]
     if len(whole) > 1:
         raise Invalid(f"A YAML file is a whole directory; give one, not {len(whole)}.")
-    return read_directory(read_text(str(whole[0])), str(whole[0])) if whole else None
+    return read_directory(read_text(str(whole[0])), str(whole[0]), now) if whole else None
 
 
-def read_files(files: list[Path], before: Directory | None) -> Directory:
-    """What the tables and calendars among these files make of the directory before.
+def read_files(files: list[Path], before: Directory | None, now: datetime | None = None) -> Directory:
+    """What the tables and calendars among these files make of the directory before. `now` is as `build` has it.
 
     People and roles are read first, whatever the order. Raises DirectoryError with every mistake, and Invalid for a
     file that cannot be read.
@@ -90,7 +91,7 @@ def read_files(files: list[Path], before: Directory | None) -> Directory:
                 pass
             case _:
                 raise Invalid(f"{file}: a directory is read from .yaml, .csv or .ics files.")
-    return draft.finished()
+    return draft.finished(now)
 
 
 def _what(file: Path) -> str:

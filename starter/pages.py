@@ -21,12 +21,15 @@ from rules.contract import Contract, Language
 from settings import Settings
 from starter.acknowledging import IncompleteError, chosen_lines, read_form, tell
 from starter.client import Ombud
-from storage import contracts, posts
+from starter.crowd_answers import tell_crowds
+from storage import contracts, crowds, posts
+from storage.content import Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 from storage.directory import Person
+from storage.impartiality import concerns
 from templates.letter import UTC as UTC_ZONE
-from templates.letter import Letter
-from templates.lines import gravest_first, line_of
+from templates.letter import Answer, Letter
+from templates.lines import gathered, line_of
 from templates.links import BadLinkError, ExpiredLinkError, Links
 from templates.rendering import Renderer
 from templates.words import zone_of
@@ -53,6 +56,7 @@ class Pages:
     def __init__(self, engine: AsyncEngine, ombud: Ombud, settings: Settings) -> None:
         self._engine = engine
         self._ombud = ombud
+        self._vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
         self._links = Links(settings.signing_key.get_secret_value(), settings.base_url)
         self._renderer = Renderer()
         self._contracts: dict[str, Contract] = {}
@@ -75,10 +79,11 @@ class Pages:
         form = await _body(request)
         letter, person, roles = await self._letter(token)
         try:
-            answered = read_form(form, len(letter.lines), roles, letter.zone, datetime.now(UTC))
+            answered = read_form(form, _numbers(letter), roles, letter.zone, datetime.now(UTC))
         except IncompleteError as incomplete:
             return self._form(letter, roles, form, str(incomplete), status=422)
-        results = await tell(self._ombud, letter, person.id, answered)
+        results = await tell_crowds(self._engine, self._vault, self._ombud, letter, person.id, answered)
+        results += await tell(self._ombud, letter, person.id, answered)
         status = {"taken": 200, "refused": 409, "later": 503}
         best = next(s for became, s in status.items() if any(result.became == became for result in results))
         return self._page(
@@ -116,6 +121,9 @@ class Pages:
                     raise PageError("gone", 410)
                 told = await posts.told(db, message=message)
                 versions = {row["case_version"]: await self._contract(db, row["case_version"]) for row in told}
+                answers = await crowds.answers(db, message)
+                about = {(row["case_contract"], row["case_incident"]) for row in told if row["notice_crowd"]}
+                counted = await crowds.open_cases(db, about)
         except (PostgresUnreachableError, SchemaMissingError):
             raise PageError("unavailable", 503) from None
         lines = [line_of(row, versions[row["case_version"]], person.language) for row in told]
@@ -124,10 +132,22 @@ class Pages:
             language=person.language,
             zone=zone_of(person.zone, next((line.zone for line in lines), UTC_ZONE)),
             name=person.name,
-            lines=tuple(sorted(lines, key=gravest_first)),
+            lines=tuple(
+                gathered(
+                    lines,
+                    {
+                        crowd: Answer(said.answered_at, said.person, said.follow, said.until)
+                        for crowd, said in answers.items()
+                    },
+                    counted,
+                    hidden={row["notice_key"] for row in told if concerns(row, id_)},
+                )
+            ),
             written_at=datetime.now(UTC),
         )
-        return letter, person, _roles(versions, {line.role for line in lines}, person.language)
+        if not letter.lines:
+            raise PageError("withheld", 403)
+        return letter, person, _roles(versions, {line.role for line in letter.lines}, person.language)
 
     async def _contract(self, db: AsyncConnection, version: str | None) -> Contract | None:
         if version is None:
@@ -156,7 +176,8 @@ class Pages:
             letter=letter,
             roles=roles,
             problem=problem,
-            chosen=None if form is None else chosen_lines(given, len(letter.lines)),
+            chosen=None if form is None else chosen_lines(given, _numbers(letter)),
+            which=given.get("which", ["all"])[0],
             follow=given.get("follow", ["noted"])[0],
             until=given.get("until", [""])[0],
             to=given.get("to", [""])[0],
@@ -167,6 +188,10 @@ class Pages:
         page = self._renderer.page(name, language, zone, nonce=nonce, **values)
         policy = f"{POLICY}; style-src 'nonce-{nonce}'"
         return HTMLResponse(page, status, headers={"Content-Security-Policy": policy})
+
+
+def _numbers(letter: Letter) -> list[int]:
+    return [line.number for line in letter.lines]
 
 
 def _roles(versions: Mapping[Any, Contract | None], own: set[str], language: Language) -> dict[str, str]:

@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules.duty import Nobody, held_throughout, holder
+from rules.duty import Nobody, comes_next, held_throughout, holder
 from storage.directory import Person, stored
+from storage.impartiality import AGAINST
 from storage.ledger import stream_of
 from storage.tables import clocks, complaints, ledger, messages, notices, people
 
 MOST = 200
 """Notices in one message; the rest leave with the next one at once."""
+
+_CLAIMS = 0x706F7374  # "post"
 
 Told = Mapping[str, Any]
 """A notice with all that is said of it: `notice_…`, `case_…` and `clock_…` columns, and the ledger `entry`."""
@@ -26,6 +29,7 @@ class Waiting(NamedTuple):
 
     key: str
     urgent: bool
+    crowd: str | None
 
 
 class Group(NamedTuple):
@@ -46,6 +50,17 @@ class Behind(NamedTuple):
     """With the reason."""
     late: set[str]
     """Those of the persons who did not stand there all the time since, and may not know that it waits."""
+    soon: dict[Group, tuple[datetime, str]]
+    """Where nobody stands now, when somebody will, and who."""
+
+    @property
+    def heirs(self) -> set[str]:
+        """Everybody who comes on duty next where nobody stands now."""
+        return {heir for _, heir in self.soon.values()}
+
+    def begins(self, person: str) -> datetime | None:
+        """When the next shift of a person begins for which something waits."""
+        return min((begins for begins, heir in self.soon.values() if heir == person), default=None)
 
     def count(self, person: str) -> int:
         """How many notices wait for this person, those held by other transactions included."""
@@ -58,6 +73,8 @@ class Unmanned(NamedTuple):
     notice: str
     complaint: str
     reason: str
+    heir: str | None
+    """Who comes on duty next, and has to know that something waits."""
 
 
 class Ended(NamedTuple):
@@ -101,19 +118,21 @@ async def behind(connection: AsyncConnection, at: datetime, person: str | None =
     """Who stands behind everything that waits at this instant; with a person, only behind roles in their reach."""
     directory = await stored(connection)
     query = (
-        select(notices.c.contract, notices.c.role, complaints.c.against, func.count(), func.min(notices.c.planned_at))
+        select(notices.c.contract, notices.c.role, AGAINST, func.count(), func.min(notices.c.planned_at))
         .join(complaints, complaints.c.id == notices.c.complaint)
-        .where(_planned())
-        .group_by(notices.c.contract, notices.c.role, complaints.c.against)
+        .where(waits())
+        .group_by(notices.c.contract, notices.c.role, AGAINST)
     )
     if person is not None:
         query = query.where(notices.c.role.in_(directory.reach(person) if directory else ()))
-    found = Behind({}, {}, set())
+    found = Behind({}, {}, set(), {})
     for row in await connection.execute(query):
         group = Group(*row)
         told = holder(directory, group.contract, group.role, at, group.against)
         if isinstance(told, Nobody):
             found.nobody[group] = told.reason
+            if next_ := comes_next(directory, group.contract, group.role, at, group.against):
+                found.soon[group] = next_
         else:
             found.persons.setdefault(told, []).append(group)
             if directory and not held_throughout(directory, *group[:2], group.since, at, group.against):
@@ -122,37 +141,72 @@ async def behind(connection: AsyncConnection, at: datetime, person: str | None =
 
 
 async def waiting(connection: AsyncConnection, groups: Sequence[Group]) -> list[Waiting]:
-    """The notices of these groups, urgent ones first; held by this transaction until it ends."""
-    found = await connection.execute(
-        select(notices.c.key, notices.c.urgent)
+    """The notices of these groups that make the next message; held by this transaction until it ends.
+
+    As many lines as a message holds, urgent ones first. All that wait of one crowd are one line.
+    """
+    line = func.coalesce(notices.c.crowd, notices.c.key)
+    lines = await connection.scalars(
+        select(line)
         .join(complaints, complaints.c.id == notices.c.complaint)
-        .where(_planned(), _of(groups))
-        .order_by(notices.c.urgent.desc(), notices.c.planned_at, notices.c.key)
+        .where(waits(), of(groups))
+        .group_by(line)
+        .order_by(func.bool_or(notices.c.urgent).desc(), func.min(notices.c.planned_at), line)
         .limit(MOST)
+    )
+    found = await connection.execute(
+        select(notices.c.key, notices.c.urgent, notices.c.crowd)
+        .join(complaints, complaints.c.id == notices.c.complaint)
+        .where(waits(), of(groups), line.in_(lines.all()))
+        .order_by(notices.c.urgent.desc(), notices.c.planned_at, notices.c.key)
         .with_for_update(of=notices, skip_locked=True)
     )
     return [Waiting(*row) for row in found]
 
 
+async def urgent(connection: AsyncConnection, groups: Sequence[Group], message: str | None = None) -> bool:
+    """Whether something urgent stands in a message, or waits in one of these groups."""
+    within = and_(waits(), of(groups)) if groups else literal(False)
+    query = (
+        select(notices.c.key)
+        .join(complaints, complaints.c.id == notices.c.complaint)
+        .where(notices.c.urgent, or_(within, notices.c.message == message) if message else within)
+        .limit(1)
+    )
+    return await connection.scalar(query) is not None
+
+
 async def unmanned(connection: AsyncConnection, found: Behind) -> list[Unmanned]:
-    """The notices behind which nobody stands, as far as their complaint is open and can go on to the next step."""
+    """The notices behind which nobody stands, as far as their complaint is open, can go on to the next step, and has
+    not heard of it."""
     if not found.nobody:
         return []
     rows = await connection.execute(
-        select(notices.c.key, notices.c.complaint, notices.c.contract, notices.c.role, complaints.c.against)
+        select(notices.c.key, notices.c.complaint, notices.c.contract, notices.c.role, AGAINST)
         .join(complaints, complaints.c.id == notices.c.complaint)
-        .where(_planned(), _of(list(found.nobody)), complaints.c.closed_at.is_(None))
+        .where(waits(), of(list(found.nobody)))
+        .where(notices.c.undeliverable_at.is_(None), complaints.c.closed_at.is_(None))
         .order_by(notices.c.key)
     )
-    reasons = {group[:3]: reason for group, reason in found.nobody.items()}
-    return [Unmanned(key, complaint, reasons[(*about,)]) for key, complaint, *about in rows]
+    reasons = {group[:3]: (reason, found.soon.get(group)) for group, reason in found.nobody.items()}
+    waiting = []
+    for key, complaint, *about in rows:
+        reason, next_ = reasons[(*about,)]
+        waiting.append(Unmanned(key, complaint, reason, next_[1] if next_ else None))
+    return waiting
 
 
 async def who_waits(connection: AsyncConnection, found: Behind) -> list[str]:
-    """Everybody with something to deliver or to report: whom to poke after the directory changed or data came back."""
+    """Everybody with something to deliver or to report, now or from their next shift on: whom to poke after the
+    directory changed or data came back."""
     open_ = messages.c.accepted_at.is_(None) & messages.c.undeliverable_at.is_(None)
     begun = await connection.scalars(select(messages.c.person).where(open_ | messages.c.untold).distinct())
-    return sorted({*found.persons, *begun})
+    return sorted({*found.persons, *found.heirs, *begun})
+
+
+async def alone(connection: AsyncConnection, id_: str) -> None:
+    """Let one transaction at a time claim for a person: what a crowd was told must not be told twice."""
+    await connection.execute(select(func.pg_advisory_xact_lock(_CLAIMS, func.hashtext(id_))))
 
 
 async def last_accepted(connection: AsyncConnection, id_: str) -> datetime | None:
@@ -238,7 +292,9 @@ async def untold(connection: AsyncConnection, id_: str) -> list[Ended]:
 
 
 async def tell_again(connection: AsyncConnection, complaint: str) -> None:
-    """Have a complaint told again what became of its notices: the run that had heard it is gone."""
+    """Have a complaint told again what became of its notices, and of the answers to crowds that they stand in: the run
+    that had heard it is gone."""
+    await connection.execute(update(notices).where(notices.c.complaint == complaint).values(covered=None))
     its = select(notices.c.message).where(notices.c.complaint == complaint)
     ended = messages.c.accepted_at.is_not(None) | messages.c.undeliverable_at.is_not(None)
     await connection.execute(update(messages).where(messages.c.id.in_(its), ended).values(untold=True))
@@ -249,13 +305,14 @@ async def heard(connection: AsyncConnection, of: Sequence[str]) -> None:
     await connection.execute(update(messages).where(messages.c.id.in_(of)).values(untold=False))
 
 
-def _planned() -> ColumnElement[bool]:
-    """As the index of what waits says it."""
-    return and_(
-        notices.c.claimed_at.is_(None), notices.c.undeliverable_at.is_(None), notices.c.acknowledged_at.is_(None)
-    )
+def waits() -> ColumnElement[bool]:
+    """What waits for somebody to claim it, as its index says it. Nobody was on duty for some that tell of an act: the
+    complaint went on, and whoever comes next is told all the same."""
+    still = or_(notices.c.undeliverable_at.is_(None), notices.c.command.is_not(None))
+    return and_(notices.c.claimed_at.is_(None), notices.c.acknowledged_at.is_(None), still)
 
 
-def _of(groups: Sequence[Group]) -> ColumnElement[bool]:
-    about = tuple_(notices.c.contract, notices.c.role, func.coalesce(complaints.c.against, ""))
+def of(groups: Sequence[Group]) -> ColumnElement[bool]:
+    """What belongs to these groups, where a notice is joined with its complaint."""
+    about = tuple_(notices.c.contract, notices.c.role, func.coalesce(AGAINST, ""))
     return about.in_([(group.contract, group.role, group.against or "") for group in groups])

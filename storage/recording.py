@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.duty import Nobody
@@ -15,8 +15,10 @@ from storage import ledger
 from storage.changes import Changes
 from storage.content import Texts, Vault
 from storage.directory import resolver
+from storage.impartiality import AGAINST
 from storage.projector import project_complaint, project_message
-from storage.tables import complaints, notices
+from storage.tables import complaints, messages, notices
+from storage.tables import ledger as entries
 
 
 class Batch(Protocol):
@@ -79,12 +81,31 @@ async def record_message(
     await changes.apply(connection)
 
 
+async def record_next(
+    connection: AsyncConnection, vault: Vault, message: str, entry: Callable[[int], Entry], *, unsettled: bool = False
+) -> bool:
+    """Record one more entry of a message, made for the number it gets; others wait meanwhile.
+
+    With `unsettled` only while nobody knows yet what became of the message; returns whether it was recorded.
+    """
+    found = await connection.execute(
+        select(messages.c.accepted_at, messages.c.undeliverable_at).where(messages.c.id == message).with_for_update()
+    )
+    accepted_at, undeliverable_at = found.one()
+    if unsettled and (accepted_at or undeliverable_at):
+        return False
+    stream = ledger.message_stream(message)
+    last = await connection.scalar(select(func.max(entries.c.seq)).where(entries.c.stream == stream))
+    await record_message(connection, vault, message, [entry((last or 0) + 1)])
+    return True
+
+
 async def addressees(connection: AsyncConnection, keys: Sequence[str], at: datetime) -> dict[str, str | Nobody]:
     """Of these notices those that still wait, each with the person who is told at this instant, or why nobody is."""
     if not keys:
         return {}
     found = await connection.execute(
-        select(notices.c.key, notices.c.contract, notices.c.role, complaints.c.against)
+        select(notices.c.key, notices.c.contract, notices.c.role, AGAINST)
         .join(complaints, complaints.c.id == notices.c.complaint)
         .where(notices.c.key.in_(keys), notices.c.state == "planned")
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.coverage import told
-from storage import contracts, feed, webhooks
+from storage import contracts, feed, posts, turns, webhooks
 from storage.directory import stored
 from storage.ledger import stream_of
 from storage.tables import complaints, ledger, messages, notices, rejects
@@ -32,12 +32,13 @@ class Stuck:
 async def stuck(connection: AsyncConnection, now: datetime, *, waiting: timedelta, past: timedelta) -> list[Stuck]:
     """Everything that is stuck, oldest first, roles with nobody before all.
 
-    A notice or an event is stuck once it has waited for `waiting`. What can no longer be mended (rejected starts,
-    notices of closed complaints) is listed for `past`; the tables keep it for ever.
+    A notice or an event is stuck once it has waited for `waiting`, unless its mail waits for the rate of its provider.
+    What can no longer be mended (rejected starts, notices of closed complaints) is listed for `past`; the tables keep
+    it for ever.
     """
     found = [
         *await _undeliverable(connection, now - past),
-        *await _waiting(connection, now - waiting),
+        *await _waiting(connection, now, now - waiting),
         *await _refused(connection),
         *await _rejected(connection, now - past),
         *await _webhooks(connection, now - waiting),
@@ -51,7 +52,7 @@ async def _undeliverable(connection: AsyncConnection, after: datetime) -> list[S
         select(notices, messages.c.reason.label("said"))
         .join(complaints, complaints.c.id == notices.c.complaint)
         .outerjoin(messages, messages.c.id == notices.c.message)
-        .where(notices.c.undeliverable_at.is_not(None), notices.c.acknowledged_at.is_(None))
+        .where(notices.c.state == "undeliverable", notices.c.undeliverable_at.is_not(None))
         .where(or_(complaints.c.closed_at.is_(None), notices.c.undeliverable_at >= after))
     )
     return [
@@ -60,18 +61,26 @@ async def _undeliverable(connection: AsyncConnection, after: datetime) -> list[S
             row.key,
             row.undeliverable_at,
             row.said or row.reason or "",
-            f"Tell {row.person or row.role} another way, then acknowledge it; correct the directory for the next one.",
+            f"Tell {row.person or row.role} another way, then acknowledge it; correct the directory for the next one."
+            + (" Whoever comes on duty is mailed it." if row.command and not row.message else ""),
         )
         for row in await connection.execute(query)
     ]
 
 
-async def _waiting(connection: AsyncConnection, before: datetime) -> list[Stuck]:
+async def _waiting(connection: AsyncConnection, now: datetime, before: datetime) -> list[Stuck]:
+    in_turn = await turns.waiting(connection, now)
+    behind = (await posts.behind(connection, now)).persons if in_turn else {}
+    held = [group for person in in_turn for group in behind.get(person, ())]
     query = (
         select(notices, messages.c.last_error)
         .outerjoin(messages, messages.c.id == notices.c.message)
+        .join(complaints, complaints.c.id == notices.c.complaint)
         .where(notices.c.state.in_(("planned", "claimed")), notices.c.planned_at < before)
+        .where(or_(notices.c.person.is_(None), notices.c.person.not_in(in_turn)))
     )
+    if held:
+        query = query.where(or_(notices.c.claimed_at.is_not(None), not_(posts.of(held))))
     return [
         Stuck(
             "waiting notice",

@@ -4,11 +4,14 @@ Three kinds stand side by side:
 
 - **Sources**: `ledger`, `registry`, `contract_versions`, `content`. The database itself refuses to change or remove a
   row of them. `content_keys` is the one exception: destroying a key is erasure (invariant 19).
-- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `links`, `webhooks`. Derived from the ledger by
-  `storage.projector` and by nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING`
-  are the exception: they say how a delivery is going, stand in no ledger and are not compared.
+- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `links`, `crowd_answers`, `webhooks`. Derived from the
+  ledger by `storage.projector` and by nothing else; `storage.rebuild` derives them again and compares. Columns marked
+  `WORKING` are the exception: they say how a delivery is going, stand in no ledger and are not compared.
 - **Working tables**: `people`, `holders` and `directory_version` (the directory, live), `rejects` (starts that cannot
-  become a complaint), `ledger_feed` (all complaints' entries in one row), `webhook_cursors` (how far each webhook is).
+  become a complaint), `mail_slots` and `mail_turns` (how many mails a provider was sent, and who waits for it),
+  `ledger_feed` (all complaints' entries in one row), `webhook_cursors` (how far each webhook is), `circulars` and
+  `letters` (commands to many complaints, and each one's answer), `tokens` (who may come in); `access_log`, which takes
+  no change either.
 
 A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>`,
 `message/<message id>` and `webhook/<webhook id>`; content lies under the stream and sequence of the entry that refers
@@ -26,6 +29,7 @@ from sqlalchemy import (
     Computed,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -190,8 +194,10 @@ complaints = Table(
         info={MERGE: SUM},
     ),
     _needed("history", Boolean, comment="an old case brought in for the record: nobody was told"),
+    _objects("calendar", "years re-planned while it was open: the entry that brought them, and what their days are"),
     _objects("flags", "what is odd about it, by the sequence of the entry that says so"),
     Index(None, "contract", "received_at"),
+    Index(None, "received_at", "id"),
     Index("complaints_open_idx", "contract", "stage", postgresql_where=text("closed_at IS NULL")),
     comment="one row a complaint, as it stands now",
 )
@@ -255,11 +261,14 @@ clocks = Table(
     comment="one row an obligation armed for a complaint",
 )
 
-_WAITING = text("claimed_at IS NULL AND undeliverable_at IS NULL AND acknowledged_at IS NULL")
+# What tells of an act and found nobody on duty still waits for somebody to come.
+_WAITING = text("claimed_at IS NULL AND acknowledged_at IS NULL AND (undeliverable_at IS NULL OR command IS NOT NULL)")
 
 _NOTICE_STATE = (
-    "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' "
-    "WHEN accepted_at IS NOT NULL THEN 'accepted' WHEN claimed_at IS NOT NULL THEN 'claimed' ELSE 'planned' END"
+    "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' "
+    "WHEN accepted_at > undeliverable_at AND bounced_at IS NULL THEN 'accepted' "
+    "WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' WHEN accepted_at IS NOT NULL THEN 'accepted' "
+    "WHEN claimed_at IS NOT NULL THEN 'claimed' ELSE 'planned' END"
 )
 
 notices = Table(
@@ -274,6 +283,20 @@ notices = Table(
     Column("command", Text, comment="when it tells of an act"),
     _needed("role"),
     _needed("urgent", Boolean),
+    Column("crowd", Text, comment="told once for all cases of an incident: contract/incident/obligation@rung/role"),
+    Column(
+        "joined",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="its message had told its crowd already; no mail was sent for it",
+    ),
+    Column(
+        "covered",
+        Integer,
+        info=WORKING,
+        comment="the answer of its crowd that its complaint was told of, by its entry in the message's stream",
+    ),
     Column("state", Text, Computed(_NOTICE_STATE, persisted=True), nullable=False),
     _needed("occurred_at", Time, comment="when what it tells of happened"),
     _needed("planned_at", Time, comment="when that was recorded"),
@@ -282,13 +305,20 @@ notices = Table(
     Column("claimed_at", Time),
     Column("accepted_at", Time, comment="the recipient's server took it; not yet delivered"),
     # Its message and its complaint both say so, in either order.
-    Column("undeliverable_at", Time, info={MERGE: EARLIEST}),
+    Column(
+        "undeliverable_at",
+        Time,
+        info={MERGE: EARLIEST},
+        comment="nobody was on duty, or the server refused it; what tells of an act may be accepted later",
+    ),
+    Column("bounced_at", Time, info={MERGE: EARLIEST}, comment="it came back after it was accepted"),
     Column("reason", Text, comment="why the complaint was told that it is undeliverable"),
     Column("acknowledged_at", Time),
     Column("acknowledged_by", Text, comment="person, else role"),
     Column("follow", Text, comment="taken_over, passed or noted"),
     Column("until", Time, comment="taken over until then"),
     Index("notices_waiting_idx", "contract", "role", postgresql_where=_WAITING),
+    Index("notices_crowd_idx", "crowd", postgresql_where=text("crowd IS NOT NULL")),
     Index(None, "complaint"),
     Index(None, "message", postgresql_where=text("message IS NOT NULL")),
     Index("notices_undeliverable_idx", "undeliverable_at", postgresql_where=text("undeliverable_at IS NOT NULL")),
@@ -358,6 +388,22 @@ webhooks = Table(
     comment="subscriptions of backends and group robots to what happens",
 )
 
+crowd_answers = Table(
+    "crowd_answers",
+    metadata,
+    _needed("message"),
+    _needed("seq", Integer, comment="the entry of the message's stream"),
+    _needed("crowd"),
+    _needed("role"),
+    _needed("person"),
+    _needed("answered_at", Time),
+    _needed("follow", comment="taken_over, passed or noted"),
+    Column("until", Time, comment="taken over until then; what joins later is told anew"),
+    Column("passed_to", Text, comment="the role it is passed to"),
+    PrimaryKeyConstraint("message", "seq"),
+    comment="answers that hold for every notice of a crowd, those that join later too",
+)
+
 links = Table(
     "links",
     metadata,
@@ -372,7 +418,7 @@ links = Table(
     comment="which complaints belong together",
 )
 
-PROJECTIONS = (complaints, clocks, notices, messages, links, webhooks)
+PROJECTIONS = (complaints, clocks, notices, messages, links, crowd_answers, webhooks)
 
 # --- working tables -------------------------------------------------------------------------------------------------
 
@@ -386,6 +432,33 @@ rejects = Table(
     _needed("reason"),
     PrimaryKeyConstraint("workflow_id", "recorded_at"),
     comment="starts that cannot become a complaint",
+)
+
+circulars = Table(
+    "circulars",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _needed("digest", comment="SHA-256 of the start: other content under the same id is a conflict"),
+    _needed("command"),
+    Column("incident", Text),
+    Column("contract", Text),
+    _needed("by", comment="role, and person where named"),
+    _needed("sent_at", Time),
+    Column("finished_at", Time, comment="since then every complaint has answered or is gone"),
+    comment="commands that went to many complaints; why lies in content, stream circular/<id>",
+)
+
+letters = Table(
+    "letters",
+    metadata,
+    Column("circular", ForeignKey("circulars.id"), nullable=False),
+    _needed("complaint"),
+    Column("outcome", Text, comment="taken, refused or gone; NULL until it answers"),
+    Column("seq", Integer, comment="the ledger entry of the complaint that records the command"),
+    Column("reason", Text, comment="why it was not taken"),
+    PrimaryKeyConstraint("circular", "complaint"),
+    Index("letters_open_idx", "circular", "complaint", postgresql_where=text("outcome IS NULL")),
+    comment="what each complaint made of a circular",
 )
 
 people = Table(
@@ -421,6 +494,47 @@ holders = Table(
     comment="the directory: who stands behind a role now",
 )
 
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True, comment="part of the token, and no secret"),
+    _needed("name", comment="what it is for, in the words of whoever made it"),
+    _needed("sha256", comment="of its secret, which is stored nowhere"),
+    Column("previous_sha256", Text, comment="of the secret before the last rotation"),
+    Column("previous_until", Time, comment="until when that one is still good"),
+    _needed("scopes", JSONB, comment="open, act, read, supervise, admin"),
+    _needed("roles", JSONB, comment="whose acts it reports; all of one party"),
+    _list("reports_for", "other parties whose words it may pass on"),
+    Column("contracts", JSONB(none_as_null=True), comment="NULL for all"),
+    Column("complaints", JSONB(none_as_null=True), comment="contract/reference each; NULL for all"),
+    Column("person", Text, comment="whose it is; NULL for a system"),
+    _needed("created_at", Time),
+    _needed("created_by"),
+    _needed("expires_at", Time),
+    Column("revoked_at", Time),
+    comment="who may come in over HTTP, and what for",
+)
+
+access_log = Table(
+    "access_log",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _needed("at", Time),
+    Column("token", Text, comment="its id; NULL where none was known"),
+    Column("person", Text, comment="whose token it is; of via cli the user of the machine"),
+    _needed("via", comment="http or cli"),
+    Column("address", Text, comment="where the request came from"),
+    _needed("action"),
+    Column("contract", Text),
+    Column("complaint", Text, comment="contract/reference"),
+    _needed("allowed", Boolean),
+    Column("reason", Text, comment="why it was refused, or what exactly was done"),
+    Index(None, "complaint", postgresql_where=text("complaint IS NOT NULL")),
+    Index(None, "token", "at"),
+    Index("access_log_refused_idx", "at", postgresql_where=text("NOT allowed")),
+    comment="every access to content and every attempt that was refused; append-only",
+)
+
 ledger_feed = Table(
     "ledger_feed",
     metadata,
@@ -448,4 +562,26 @@ webhook_cursors = Table(
     Column("tried_at", Time, comment="the latest failed attempt"),
     Column("last_error", Text),
     comment="how far each webhook is; no rebuild touches it, so nothing is sent again",
+)
+
+mail_slots = Table(
+    "mail_slots",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _needed("domain"),
+    _needed("taken_at", Time),
+    Index(None, "domain", "taken_at"),
+    comment="mails handed to the server, for as long as they count against the rate of their domain",
+)
+
+mail_turns = Table(
+    "mail_turns",
+    metadata,
+    Column("person", Text, primary_key=True, comment="whose mail waits"),
+    _needed("domain"),
+    _needed("urgent", Boolean),
+    _needed("since", Time),
+    _needed("comes_at", Time, comment="when its Post asks again; whoever does not come loses the turn"),
+    Index(None, "domain"),
+    comment="mails that wait since the rate of their domain is used up",
 )

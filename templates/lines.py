@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from rules.contract import Contract, Language, Obligation
@@ -35,7 +36,57 @@ def line_of(
             due_at=told["clock_due_at"],
             case_url=case_url,
             answer=_answer(told),
+            crowd=told["notice_crowd"] or "",
+            joined=told["notice_joined"],
+            incident=told["case_incident"] or "",
         )
+
+
+def gathered(
+    lines: Iterable[Line],
+    answers: Mapping[str, Answer] | None = None,
+    open_cases: Mapping[tuple[str, str], int] | None = None,
+    hidden: Collection[str] = (),
+) -> list[Line]:
+    """The lines of a message, what was told once for an incident as one line, gravest first.
+
+    `answers` are those that hold for a whole crowd; `open_cases` says how many complaints of an incident, given by
+    contract and name, are open. Notices whose keys are `hidden` are left out; the numbers of the other lines stay as
+    they are, whatever joins or is hidden.
+    """
+    crowds: dict[str, list[Line]] = {}
+    for line in lines:
+        crowds.setdefault(line.crowd or line.key, []).append(line)
+    ordered = sorted(crowds.items(), key=lambda one: gravest_first(min(one[1], key=lambda line: line.joined)))
+    found = []
+    for number, (crowd, told) in enumerate(ordered):
+        if shown := [line for line in told if line.key not in hidden]:
+            about = shown[0].complaint.partition("/")[0], shown[0].incident
+            answer, count = (answers or {}).get(crowd), (open_cases or {}).get(about, 0)
+            line = _together(shown, answer, count) if shown[0].crowd else shown[0]
+            found.append(replace(line, number=number))
+    return found
+
+
+def _together(lines: list[Line], answer: Answer | None, open_cases: int) -> Line:
+    """One line for a crowd: the worst of it, and how many there are."""
+    unsettled = [line for line in lines if not line.done_at and not line.ended]
+    worst = min(unsettled or lines, key=lambda line: (line.due_at is None, line.due_at, line.key))
+    cases = tuple(dict.fromkeys(line.complaint for line in lines))
+    same: dict[str, Any] = {
+        name: getattr(worst, name) if len({getattr(line, name) for line in lines}) == 1 else ""
+        for name in ("kind", "category", "level", "level_title", "who", "by", "reason", "outcome")
+    }
+    return replace(
+        worst,
+        **same,
+        cases=cases,
+        settled=len(cases) - len({line.complaint for line in unsettled}),
+        open_cases=max(open_cases, len(cases)),
+        content="",
+        case_url=worst.case_url if len(cases) == 1 else "",
+        answer=answer or (worst.answer if all(line.answer for line in lines) else None),
+    )
 
 
 def gravest_first(line: Line) -> tuple[bool, int]:
@@ -72,6 +123,7 @@ def _whole(told: Mapping[str, Any], contract: Contract | None, language: Languag
         since=told["clock_started_at"],
         due_at=told["clock_due_at"],
         provisional=bool(told["clock_provisional"]),
+        calendar=", ".join(map(str, data.get("years", ()))) if told["notice_clock"] else "",
         percent=rung if rung.endswith("%") else "",
         act=act,
         by=_who(contract, entry.by.role, entry.by.person, language) if act and entry.by.role in contract.roles else "",
@@ -86,6 +138,9 @@ def _whole(told: Mapping[str, Any], contract: Contract | None, language: Languag
         case_url=case_url,
         content=content,
         answer=_answer(told),
+        crowd=told["notice_crowd"] or "",
+        joined=told["notice_joined"],
+        incident=told["case_incident"] or "",
     )
 
 

@@ -112,6 +112,7 @@ def _built_in(letter: Letter, problem: str) -> Rendered:
 
 
 def _plainly(line: Line) -> str:
+    about = f"incident {line.incident}: {', '.join(line.references)}" if line.cases else line.complaint
     due = f"due {line.due_at.astimezone(line.zone).isoformat()}" if line.due_at else ""
-    facts = (line.purpose, line.percent, line.act, line.clause, line.title, line.complaint, due, line.case_url)
+    facts = (line.purpose, line.percent, line.act, line.clause, line.title, about, due, line.case_url)
     return " · ".join(one_line(fact) for fact in facts if fact)

@@ -33,8 +33,10 @@ class Post:
         while True:
             self._poked = self._urgent = False
             delivered = await self._deliver(person)
-            if delivered.hold_seconds and not self._urgent:
+            if delivered.hold_seconds and delivered.waiting and not self._urgent:
                 await self._gather(delivered.hold_seconds)
+            elif delivered.hold_seconds and not delivered.waiting:
+                await self._rest(delivered.hold_seconds)
             elif not delivered.waiting and not self._poked:
                 return
             if workflow.info().is_continue_as_new_suggested():
@@ -69,8 +71,15 @@ class Post:
             return Delivered(waiting=1)
         return delivered
 
+    async def _rest(self, seconds: float) -> None:
+        """Waits for this person's next shift, for which something waits; any poke may mean that it begins earlier."""
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._poked, timeout=timedelta(seconds=seconds), timeout_summary="wait for the next shift"
+            )
+
     async def _gather(self, seconds: float) -> None:
-        """Lets what is not urgent gather for one mail."""
+        """Lets what is not urgent gather for one mail, or waits for the turn of its provider."""
         with suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: self._urgent, timeout=timedelta(seconds=seconds), timeout_summary="gather for one mail"

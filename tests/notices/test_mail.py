@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from activities.mailer import compose
 from rules.contract import Language
 from templates.letter import Letter, Line, Purpose, Task
+from templates.lines import gathered
 from templates.rendering import FOLDER, SUBJECT_LIMIT, Rendered, Renderer
 from templates.words import moment, one_line, short, span
 
@@ -254,3 +255,68 @@ def test_a_short_text_keeps_its_ends(text: str, limit: int) -> None:
     assert len(cut) <= limit
     assert cut[:2] == text[:2]
     assert cut[-1:] == text[-1:]
+
+
+def test_a_mail_of_many_lines_is_whole_on_a_phone() -> None:
+    """Two hundred lines stay below the size at which mail programs cut a mail, its button stands above them, and each
+    line has case, due, lateness and link, under its clause."""
+    lines = [
+        line(
+            key=f"small/R-{n:03}/x",
+            complaint=f"small/R-{n:03}",
+            case_url=f"https://temporal.example.com/cases/R-{n:03}",
+        )
+        for n in range(200)
+    ]
+    words = RENDERER.mail(letter(*lines))
+    assert words.problem == ""
+    assert len(words.html.encode()) < 102_000
+    assert words.html.count("Mon 2 Mar 2026, 10:15 UTC+8") == words.html.count("Late 1 h 45 min") == 200
+    assert all(f'<a href="https://temporal.example.com/cases/R-{n:03}">R-{n:03}</a>' in words.html for n in range(200))
+    assert words.html.index("Acknowledge these notices") < words.html.index("E 2.1.1 · Small contract")
+    assert words.html.index("E 2.1.1 · Small contract") < words.html.index("R-000")
+    assert all(f"Case: R-{n:03} " in words.text for n in range(200))
+
+
+CROWDS: dict[Language, tuple[str, ...]] = {
+    "en": (
+        "Missed · E 2.1.1 · INC-7: 3 complaints · First response",
+        "3 complaints so far, of 5 open ones",
+        "for 1 of them",
+    ),
+    "zh-CN": (
+        "超时 · E 2.1.1 · INC-7：3件投诉 · First response",
+        "目前3件投诉（该事件共有5件未结）",
+        "其中1件已无需处理",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", CROWDS)
+@pytest.mark.parametrize("others", [0, 9])
+def test_a_crowd_is_said_in_one_line(language: Language, others: int) -> None:
+    """A crowd is one line, alone and among many: the incident, its cases, how many are open and how many settled, the
+    earliest due of what is still to be done."""
+    crowd = [
+        line(
+            key=f"small/C-{n}/x",
+            complaint=f"small/C-{n}",
+            crowd="small/INC-7/first_response@due/handler.manager",
+            incident="INC-7",
+            due_at=START + timedelta(minutes=15 * n),
+            done_at=START if n == 0 else None,
+        )
+        for n in range(3)
+    ]
+    rest = [line(key=f"small/R-{n}/x", complaint=f"small/R-{n}") for n in range(others)]
+    found = gathered([*crowd, *rest], open_cases={("small", "INC-7"): 5})
+    assert [one.size for one in found].count(3) == 1
+    assert len(found) == 1 + others
+    assert next(one.due_at for one in found if one.cases) == START + timedelta(minutes=15)
+    words = RENDERER.mail(letter(*found, language=language))
+    assert words.problem == ""
+    subject, *facts = CROWDS[language]
+    assert (words.subject == subject) is not bool(others)
+    for said in (*facts, "C-0", "C-1", "C-2", "INC-7"):
+        assert said in words.text
+        assert said in words.html

@@ -18,7 +18,7 @@ Form = dict[str, list[str]]
 
 def read(form: Form) -> Answered:
     """A form about a message of three lines, from a recipient in Berlin at 13:00."""
-    return read_form(form, 3, ROLES, BERLIN, NOW)
+    return read_form(form, range(3), ROLES, BERLIN, NOW)
 
 
 @pytest.mark.parametrize(

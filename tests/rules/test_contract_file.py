@@ -149,6 +149,19 @@ BAD = {
         "{after: 1 working day, tell: handler.director, unless: acknowledged}",
         "the last step of a ladder is `unless: done`",
     ),
+    "each message once an incident": (
+        "{at: due, tell: handler.manager}",
+        "{at: due, tell: handler.manager, per: incident}",
+        "cannot be told once an incident",
+    ),
+    "a miss told for no case": (
+        """      - {at: due, tell: [handler.manager, handler.director]}
+      - {after: 10 minutes, tell: handler.director, unless: acknowledged, per: incident}    # one line a crowd
+      - {after: 1 hour, tell: handler.director, unless: done}""",
+        "      - {at: due, tell: [handler.manager, handler.director], per: incident}",
+        "every step from `due` on is told once an incident",
+    ),
+    "a step per anything": ("per: incident}    #", "per: day}    #", "'day' is none of"),
     "a path without an end": ("[received, answered, closed]", "[received, answered]", "ends with closed"),
     "a path in disorder": ("[received, classified, inv", "[received, proposed, classified, inv", "in this order"),
     "a stage": ("[received, answered, closed]", "[received, replied, closed]", "'replied' is none of"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rules.directory import Directory
-from rules.directory_file import DirectoryError, read_directory
+from rules.directory_file import DirectoryError, build, read_directory
 
 ANN = "{name: A, email: a@x, language: en, zone: UTC"
 BAD = {
@@ -63,7 +64,7 @@ def directory(roles: dict[str, dict[str, list[str]]], **absences: list[dict[str,
     """People a, b, c and d in UTC with these absences."""
     reached = {"name": "N", "email": "n@example.com", "language": "en", "zone": "UTC"}
     people = {id_: {**reached, "absences": absences.get(id_, [])} for id_ in "abcd"}
-    return Directory.model_validate({"people": people, "roles": roles})
+    return build({"people": people, "roles": roles}, lambda path: "here")
 
 
 def away(first: int, last: int, deputy: str | None = None) -> dict[str, Any]:
@@ -77,7 +78,12 @@ ROLE = {"*": {"handler.manager": ["a", "b"], "handler.director": ["c"]}}
 @pytest.mark.parametrize(
     ("absences", "reason"),
     [
-        ({"c": [away(1, 5)]}, "no deputy, and nobody else holds handler.director in *; name a deputy"),
+        (
+            {"c": [away(1, 5)]},
+            "nobody else is on duty as handler.director in *; name a deputy, or say `deputy: none` to leave it so",
+        ),
+        ({"a": [away(3, 4)], "b": [away(1, 9)]}, "from 2026-03-03 to 2026-03-04 nobody else is on duty as"),
+        ({"c": [away(1, 5, "d")], "d": [away(1, 5)]}, "people.c.absences.0: from 2026-03-01 to 2026-03-05 nobody else"),
         ({"a": [away(1, 5, "z")]}, "the deputy z is not among the people"),
         ({"a": [away(1, 5, "a")]}, "the deputies lead back: a → a"),
         ({"a": [away(1, 5, "b")], "b": [away(5, 9, "a")]}, "the deputies lead back: a → b → a"),
@@ -90,7 +96,7 @@ ROLE = {"*": {"handler.manager": ["a", "b"], "handler.director": ["c"]}}
 )
 def test_absences_that_leave_nobody_are_refused(absences: dict[str, Any], reason: str) -> None:
     """An absence without a deputy where nobody else holds the role, and deputies in a ring, are one clear refusal."""
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(DirectoryError) as refused:
         directory(ROLE, **absences)
     assert reason in str(refused.value)
 
@@ -100,6 +106,8 @@ def test_absences_that_leave_nobody_are_refused(absences: dict[str, Any], reason
     [
         {"a": [away(1, 5)]},
         {"d": [away(1, 5)]},
+        {"c": [away(1, 5, "none")]},
+        {"a": [away(1, 5)], "b": [away(5, 9)]},
         {"a": [away(1, 5, "b")], "b": [away(6, 9, "a")]},
         {"a": [away(1, 9, "b")], "b": [away(1, 3, "c")], "c": [away(4, 6, "a")]},
         {"a": [away(1, 5, "b"), away(6, 6, "c")]},
@@ -108,3 +116,44 @@ def test_absences_that_leave_nobody_are_refused(absences: dict[str, Any], reason
 def test_absences_with_somebody_there_are_taken(absences: dict[str, Any]) -> None:
     """Another holder, no role at all, or deputies that never meet at the same time are no ring and no gap."""
     assert directory(ROLE, **absences).people
+
+
+HOURS = {"morning": {"mon-fri": ["09:00-12:00"]}, "noon": {"mon-fri": ["12:00-15:00"]}}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "fine"),
+    [
+        ("2026-03-02", "2026-03-03", True),
+        ("2026-03-02 09:00", "2026-03-02 12:00", False),
+        ("2026-03-07", "2026-03-08", True),
+    ],
+)
+def test_an_absence_is_judged_by_who_is_on_duty(start: str, end: str, *, fine: bool) -> None:
+    """Others who hold the role are enough where they are on duty at some time of it; what an absence does not change,
+    such as a day off on a weekend, leaves nobody either way."""
+    reached = {"name": "N", "email": "n@example.com", "language": "en", "zone": "UTC"}
+    gone = {**reached, "hours": HOURS["morning"], "absences": [{"from": start, "to": end}]}
+    people = {"a": gone, "b": {**reached, "hours": HOURS["noon"]}}
+    data = {"people": people, "roles": {"small": {"handler.manager": ["a", "b"]}}}
+    if fine:
+        assert build(data, lambda path: "here").people
+    else:
+        with pytest.raises(DirectoryError, match="nobody else is on duty as handler"):
+            build(data, lambda path: "here")
+
+
+def test_an_absence_that_is_over_refuses_nothing() -> None:
+    """What lies in the past cannot be covered any more; a directory that is in place is never refused for it either."""
+    reached = {"name": "N", "email": "n@example.com", "language": "en", "zone": "UTC"}
+    data = {"people": {"a": {**reached, "absences": [away(1, 5)]}}, "roles": {"*": {"handler.manager": ["a"]}}}
+    assert build(data, lambda path: "here", datetime(2026, 3, 6, tzinfo=UTC)).people
+    with pytest.raises(DirectoryError):
+        build(data, lambda path: "here", datetime(2026, 3, 5, tzinfo=UTC))
+    assert Directory.model_validate(data).people
+
+
+def test_nobody_is_called_none() -> None:
+    """The word that stands for no deputy is nobody's id."""
+    with pytest.raises(DirectoryError, match=r"people\.none: is what an absence without a deputy says"):
+        read_directory(f"people:\n  none: {ANN}}}\nroles: {{}}", "p.yaml")

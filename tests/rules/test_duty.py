@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rules import coverage
 from rules.contract import Contract
 from rules.directory import Directory, Member
-from rules.duty import NOBODY, OFF_DUTY, Gap, Nobody, gaps, held_throughout, holder, on_shift
+from rules.duty import NOBODY, OFF_DUTY, ONLY_THEM, Gap, Nobody, gaps, held_throughout, holder, on_shift
 from tests.support.story import SMALL
 
 ROLE = "handler.manager"
@@ -99,7 +99,7 @@ def test_nobody_is_told_why() -> None:
     found = directory(ann=member(hours=WEEK))
     assert holder(None, "small", ROLE, at("2026-03-02 10:00")) == Nobody(NOBODY)
     assert holder(found, "small", "handler.owner", at("2026-03-02 10:00")) == Nobody(NOBODY)
-    assert told(found, "2026-03-02 10:00", against="ann") == Nobody(NOBODY)
+    assert told(found, "2026-03-02 10:00", against="ann") == Nobody(ONLY_THEM)
     assert told(found, "2026-03-02 08:00") == Nobody(OFF_DUTY)
 
 
@@ -133,7 +133,7 @@ def test_deputies_stand_in() -> None:
     assert told(found, "2026-03-03 18:00") == "bo"
     assert told(found, "2026-03-04 00:00") == "ann"
     assert told(found, "2026-03-02 10:00", against="bo") == Nobody(OFF_DUTY)
-    assert told(found, "2026-03-02 10:00", against="ann") == Nobody(NOBODY)
+    assert told(found, "2026-03-02 10:00", against="ann") == Nobody(ONLY_THEM)
     assert found.reach("cy") == {ROLE}
     assert found.reach("nobody") == set()
 

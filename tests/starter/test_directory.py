@@ -21,7 +21,7 @@ bo,林波,bo@example.com,zh-CN,Asia/Shanghai,
 """
 ROLES = "contract,role,person\n*,handler.manager,ann\n*,handler.manager,bo\nsmall,handler.manager,bo\n"
 SHIFTS = "person,from,to\nbo,2026-03-02 20:00,2026-03-03 06:00\n"
-ABSENCES = "person,from,to,deputy\nann,2026-03-02,2026-03-03,bo\nann,2026-03-05 09:00,2026-03-05 12:00,\n"
+ABSENCES = "person,from,to,deputy\nann,2026-03-02,2026-03-03,bo\nann,2026-03-05 09:00,2026-03-05 12:00,none\n"
 
 CALENDAR = """BEGIN:VCALENDAR
 VERSION:2.0
@@ -114,6 +114,13 @@ def test_a_calendar_brings_shifts_and_absences(folder: Folder) -> None:
     assert again == found, "the same calendar once more changes nothing"
 
 
+def test_a_calendar_may_leave_a_role_with_nobody(folder: Folder) -> None:
+    """`deputy: none` in an event's description says that nobody stands in, and that it is meant."""
+    folder.take(people_csv=PEOPLE, roles_csv=ROLES)
+    away = event(*SHIFT, "CATEGORIES:ABSENCE", "SUMMARY:bo", "DESCRIPTION:deputy: none")
+    assert folder.take(x_ics=away).people["bo"].absences[0].stands_in is None
+
+
 def test_a_yaml_file_is_all_of_it(folder: Folder) -> None:
     """A YAML file replaces everything, tables beside it add to that; two of them are refused."""
     folder.take(people_csv=PEOPLE, roles_csv=ROLES, shifts_csv=SHIFTS)
@@ -160,7 +167,7 @@ SHIFT = ("UID:1", "DTSTART:20260302T080000Z", "DTEND:20260302T160000Z")
         (
             "x_ics",
             event(*SHIFT, "CATEGORIES:ABSENCE", "SUMMARY:bo"),
-            "x.ics:3: people.bo.absences.0: no deputy, and nobody else holds handler.manager in small; name a deputy",
+            "people.bo.absences.0: from 2026-03-02 08:00:00+00:00 to 2026-03-02 16:00:00+00:00 nobody else is on",
         ),
         ("x_txt", "bo", "x.txt: a directory is read from .yaml, .csv or .ics files"),
     ],
@@ -196,8 +203,16 @@ async def test_the_command_line_takes_a_roster(cli: Cli, tmp_path: Path) -> None
     (tmp_path / "absences.csv").write_text(f"person,from,to,deputy\nann,{away},\n")
     refused = await cli("directory", "import", "absences.csv")
     assert refused.code == 1
-    assert "absences.csv:2: people.ann.absences.0: no deputy, and nobody else holds handler.manager in *" in refused.err
+    assert f"absences.csv:2: people.ann.absences.0: from {away.replace(',', ' to ')} nobody else is on" in refused.err
+    assert "as handler.manager in *" in refused.err
     assert "bo (stands in)" in (await cli("directory", "show")).out
+    (tmp_path / "absences.csv").write_text(f"person,from,to,deputy\nann,{away},none\n")
+    assert (await cli("directory", "import", "absences.csv")).code == 0
+    assert "bo (stands in)" not in (await cli("directory", "show")).out
+    left = await cli("directory", "check", "--days", "3")
+    assert (left.code, "handler.manager" in left.out) == (1, True)
+    (tmp_path / "absences.csv").write_text(f"person,from,to,deputy\nann,{away},bo\n")
+    assert (await cli("directory", "import", "absences.csv")).code == 0
     (tmp_path / "shifts.csv").write_text(f"person,from,to\ncy,{today}T00:00,{today}T00:01\n")
     assert (await cli("directory", "import", "shifts.csv")).code == 0
     missing = await cli("directory", "check", "--days", "3")

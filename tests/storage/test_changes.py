@@ -10,7 +10,14 @@ from tests.support.recorded import at_noon
 
 
 def notice(key: str) -> dict[str, object]:
-    of = {"complaint": "small/R-1", "contract": "small", "seq": 1, "role": "handler.owner", "urgent": False}
+    of = {
+        "complaint": "small/R-1",
+        "contract": "small",
+        "seq": 1,
+        "role": "handler.owner",
+        "urgent": False,
+        "joined": False,
+    }
     return of | {"key": key, "occurred_at": at_noon(2), "planned_at": at_noon(2)}
 
 

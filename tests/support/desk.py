@@ -4,7 +4,7 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -52,6 +52,7 @@ class Listener:
     def __init__(self) -> None:
         self._heard: list[dict[str, Any]] = []
         self._told: list[dict[str, Any]] = []
+        self._covered: list[dict[str, Any]] = []
 
     @workflow.run
     async def run(self) -> None:
@@ -60,6 +61,14 @@ class Listener:
     @workflow.signal(name=OUTCOME)
     def hear(self, outcome: dict[str, Any]) -> None:
         self._heard.append(outcome)
+
+    @workflow.signal(name="acknowledge")
+    def cover(self, command: dict[str, Any]) -> None:
+        self._covered.append(command)
+
+    @workflow.query
+    def covered(self) -> list[dict[str, Any]]:
+        return self._covered
 
     @workflow.update
     def acknowledge(self, command: dict[str, Any]) -> dict[str, Any]:
@@ -96,6 +105,10 @@ class Desk:
 
     def office_of(self, mailer: Mailer, gather: timedelta = timedelta(), **more: Any) -> PostOffice:
         return PostOffice(self.engine, self.client, mailer, self.settings, gather=gather, **more)
+
+    def office_at(self, now: datetime, **more: Any) -> PostOffice:
+        """One whose clock stands at this time."""
+        return self.office_of(Mailer(self.settings), clock=lambda: now, **more)
 
     async def deliver(self, person: str, office: PostOffice | None = None) -> Delivered:
         """One round of delivery."""
