@@ -15,10 +15,14 @@ from typing import NoReturn
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+import logs
+import tracing
 from activities.between import Between
+from activities.canary import CanaryDesk
 from activities.circulars import Circulars
 from activities.interface import webhooks_queue
 from activities.mailer import Mailer
@@ -27,7 +31,9 @@ from activities.records import Records
 from activities.webhooks import Dispatcher
 from settings import Settings, SettingsError, load_settings
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
+from telemetry import runtime
 from temporal_client import TemporalUnreachableError, connect_temporal
+from workflows.canary import Canary
 from workflows.circular import Circular
 from workflows.complaint import Complaint
 from workflows.post import Post
@@ -60,6 +66,7 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
         between = Between(client, settings.task_queue)
         circulars = Circulars(engine, client, settings)
         posts = PostOffice(engine, client, Mailer(settings), settings)
+        canary = CanaryDesk(engine, client, settings)
         hooks = Dispatcher(engine, client, settings)
         outward = Worker(
             client,
@@ -73,8 +80,14 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
             Worker(
                 client,
                 task_queue=settings.task_queue,
-                workflows=[Circular, Complaint, Post, Webhook],
-                activities=[*records.activities, *posts.activities, *between.activities, *circulars.activities],
+                workflows=[Canary, Circular, Complaint, Post, Webhook],
+                activities=[
+                    *records.activities,
+                    *posts.activities,
+                    *between.activities,
+                    *canary.activities,
+                    *circulars.activities,
+                ],
                 graceful_shutdown_timeout=timedelta(seconds=20),
                 max_concurrent_workflow_tasks=WORKFLOW_TASKS,
             ) as running,
@@ -92,6 +105,9 @@ async def main() -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         settings = load_settings()
+        logs.configure(settings)
+        Runtime.set_default(runtime(settings))
+        tracing.start("ombud-worker")
         client = await connect_temporal()
         await _look_at_postgres(settings)
         async with worker(client, settings):
@@ -99,6 +115,9 @@ async def main() -> int:
             await stop.wait()
     except SettingsError as error:
         LOGGER.error("%s", error)  # noqa: TRY400  one clear line, no traceback
+        return 2
+    except ValueError as error:
+        LOGGER.error("OMBUD_WORKER_METRICS %s cannot be listened on: %s", settings.worker_metrics, error)  # noqa: TRY400
         return 2
     except (TemporalUnreachableError, SearchAttributesError) as error:
         LOGGER.error("%s", error)  # noqa: TRY400
@@ -155,6 +174,7 @@ async def _search_attributes(client: Client) -> None:
 
 def end(code: int) -> NoReturn:
     """At the interpreter's own end a process that spoke to Temporal may crash, whose exit code would then be wrong."""
+    tracing.stop()
     logging.shutdown()
     sys.stdout.flush()
     os._exit(code)

@@ -19,6 +19,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities import meters
 from activities.interface import (
     LOAD,
     RECORD,
@@ -90,7 +91,8 @@ class Records:
         events = filter(None, map(event_type, batch.entries))
         try:
             async with self._transaction() as connection:
-                await recording.record(connection, self._vault, [batch])
+                new = await recording.record(connection, self._vault, [batch])
+                late = await recording.lateness(connection, batch.complaint, new)
                 now = datetime.now(UTC)
                 told = await recording.addressees(connection, list(planned), now)
                 off_duty = any(isinstance(person, Nobody) for person in told.values())
@@ -99,6 +101,10 @@ class Records:
         except ledger.DivergedError as error:
             activity.logger.warning("%s; the workflow goes on from there", error)
             return Recorded(diverged=True)
+        meters.missed(late)
+        for entry in new:
+            if entry.type == "clock_missed":
+                activity.logger.info("missed: %s, due %s", entry.data["clock"], entry.occurred_at.isoformat())
         urgent: dict[str, bool] = dict.fromkeys(soon, False)
         why: dict[str, str] = {}
         for key, person in told.items():

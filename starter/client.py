@@ -25,6 +25,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities import waking
 from activities.interface import complaint_id
+from logs import from_now_about
 from rules import ledger
 from rules.circular import Circular
 from rules.closing import ended
@@ -126,6 +127,7 @@ class Ombud:
         and nothing starts; otherwise the complaint ends with that reason as soon as it runs.
         Raises Conflict, Refused, Unreachable.
         """
+        from_now_about(f"{start.contract}/{start.reference}")
         known = await self._foreseen(start)
         if known is not None:
             return known
@@ -261,6 +263,7 @@ class Ombud:
         contract, _, reference = complaint.partition("/")
         if not contract or not reference:
             raise Invalid(f"{complaint!r} names no complaint; write contract/reference.")
+        from_now_about(complaint)
         return self.temporal.get_workflow_handle(complaint_id(contract, reference))
 
     async def _foreseen(self, start: OpenComplaint) -> Opened | None:

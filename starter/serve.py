@@ -22,10 +22,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+import logs
+import tracing
 from settings import Settings, SettingsError, load_settings
 from starter.api.app import api
 from starter.api.problems import no_route
 from starter.client import Ombud
+from starter.metrics import Metrics
 from starter.pages import PageError, Pages
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
 from temporal_client import TemporalUnreachableError, connect_temporal
@@ -52,6 +55,8 @@ def application(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> FastAP
     app = FastAPI(title="Ombud", openapi_url=None, redirect_slashes=False, middleware=[Middleware(WithHeaders)])
     pages = Pages(engine, ombud, settings)
     app.include_router(pages.routes)
+    app.include_router(Metrics(engine, settings).routes)
+    tracing.requests_of(app)
     app.add_exception_handler(PageError, pages.problem)
     app.add_exception_handler(HTTPException, no_route)
     app.mount("/v1", api(engine, ombud, settings))
@@ -122,6 +127,8 @@ def main() -> int:
 
 
 async def _serve(settings: Settings) -> None:
+    logs.configure(settings)
+    tracing.start("ombud-serve")
     client = await connect_temporal()
     engine = create_engine(settings.database_url)
     ombud = Ombud(client, engine, task_queue=settings.task_queue)
@@ -132,6 +139,7 @@ async def _serve(settings: Settings) -> None:
         http="h11",  # the strict one: httptools lets line ends and old forms of a request through
         server_header=False,
         log_level="warning",
+        log_config=None,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
     )

@@ -15,7 +15,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -107,6 +107,28 @@ class Vault:
             .values(wrapped=None, nonce=None, destroyed_at=at)
         )
         return done.rowcount > 0
+
+    async def fits(self, connection: AsyncConnection) -> tuple[bool, int]:
+        """Whether the newest key sealed under this master key opens, and how many were sealed under another one.
+
+        True where nothing has been sealed yet.
+        """
+        ours = content_keys.c.master_key_id == self._master_id
+        kept = content_keys.c.wrapped.is_not(None)
+        newest = (
+            select(content_keys.c.stream, content_keys.c.nonce, content_keys.c.wrapped)
+            .where(kept, ours)
+            .order_by(content_keys.c.created_at.desc())
+            .limit(1)
+        )
+        foreign = await connection.scalar(select(func.count()).select_from(content_keys).where(kept, ~ours))
+        row = (await connection.execute(newest)).one_or_none()
+        try:
+            if row is not None:
+                self._unwrap(*row)
+        except MasterKeyError:
+            return False, foreign or 0
+        return True, foreign or 0
 
     async def _keys(self, connection: AsyncConnection, streams: list[str]) -> dict[str, AESGCM | None]:
         """The key of each stream, made if it has none; nothing for a destroyed one."""

@@ -80,7 +80,8 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
     - `accepted`: the recipient's server took it; data `reply`, its answer
     - `joined`: data `notices`, keys of later ones that it told of already, as one of their crowd; it was accepted then
     - `answered`: by the recipient, for all of a crowd, later ones too; data `crowd`, `follow`, and `until` or `to`
-    - `undeliverable`, `bounced`: data `reason`
+    - `undeliverable`: data `reason`
+    - `delivered`, `bounced`: what a report said later; data `reason`. `delayed` and `relayed` change nothing
     """
     for entry in entries:
         at, data = entry.occurred_at, entry.data
@@ -101,10 +102,13 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
                     changes.change(notices, {"key": key}, {"message": message, "joined": True, **told})
             case "answered":
                 changes.add(crowd_answers, _answer(message, entry))
+            case "delivered":
+                changes.change(messages, {"id": message}, {"delivered_at": at})
+                changes.change(notices, {"message": message}, {"delivered_at": at})
             case "undeliverable" | "bounced":
-                changes.change(messages, {"id": message}, {"undeliverable_at": at, "reason": data["reason"]})
-                failed = {"undeliverable_at": at} | ({"bounced_at": at} if entry.type == "bounced" else {})
-                changes.change(notices, {"message": message}, failed)
+                back = {"bounced_at": at} if entry.type == "bounced" else {}
+                changes.change(messages, {"id": message}, {"undeliverable_at": at, "reason": data["reason"], **back})
+                changes.change(notices, {"message": message}, {"undeliverable_at": at, **back})
 
 
 def _answer(message: str, entry: Entry) -> Row:

@@ -137,8 +137,6 @@ async def _webhooks(connection: AsyncConnection, before: datetime) -> list[Stuck
 
 
 async def _nobody(connection: AsyncConnection, now: datetime) -> list[Stuck]:
-    """Roles that a contract in force tells something and nobody stands behind."""
-    directory = await stored(connection)
     return [
         Stuck(
             "role with nobody",
@@ -147,6 +145,15 @@ async def _nobody(connection: AsyncConnection, now: datetime) -> list[Stuck]:
             "the contract tells this role, and the directory names nobody",
             "Add a holder to the directory and import it.",
         )
+        for name, role in await unheld(connection, now)
+    ]
+
+
+async def unheld(connection: AsyncConnection, now: datetime) -> list[tuple[str, str]]:
+    """Contract and role of everybody who is told something by a contract in force, where nobody holds the role."""
+    directory = await stored(connection)
+    return [
+        (name, role)
         for name, contract in sorted((await contracts.latest(connection, now)).items())
         for role in sorted(told(contract))
         if not (directory and directory.holders(name, role))

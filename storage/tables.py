@@ -265,9 +265,9 @@ clocks = Table(
 _WAITING = text("claimed_at IS NULL AND acknowledged_at IS NULL AND (undeliverable_at IS NULL OR command IS NOT NULL)")
 
 _NOTICE_STATE = (
-    "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' "
-    "WHEN accepted_at > undeliverable_at AND bounced_at IS NULL THEN 'accepted' "
-    "WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' WHEN accepted_at IS NOT NULL THEN 'accepted' "
+    "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN bounced_at IS NOT NULL THEN 'bounced' "
+    "WHEN undeliverable_at IS NOT NULL AND coalesce(accepted_at <= undeliverable_at, true) THEN 'undeliverable' "
+    "WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN accepted_at IS NOT NULL THEN 'accepted' "
     "WHEN claimed_at IS NOT NULL THEN 'claimed' ELSE 'planned' END"
 )
 
@@ -304,6 +304,7 @@ notices = Table(
     Column("person", Text, comment="who stood behind the role when it was claimed"),
     Column("claimed_at", Time),
     Column("accepted_at", Time, comment="the recipient's server took it; not yet delivered"),
+    Column("delivered_at", Time, comment="it lay in the recipient's mailbox, says a report of their server"),
     # Its message and its complaint both say so, in either order.
     Column(
         "undeliverable_at",
@@ -326,8 +327,8 @@ notices = Table(
 )
 
 _MESSAGE_STATE = (
-    "CASE WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' WHEN accepted_at IS NOT NULL THEN 'accepted' "
-    "ELSE 'claimed' END"
+    "CASE WHEN bounced_at IS NOT NULL THEN 'bounced' WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' "
+    "WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN accepted_at IS NOT NULL THEN 'accepted' ELSE 'claimed' END"
 )
 
 messages = Table(
@@ -341,6 +342,8 @@ messages = Table(
     _needed("claimed_at", Time),
     Column("accepted_at", Time),
     Column("reply", Text, comment="of the server that accepted it"),
+    Column("delivered_at", Time, comment="it lay in the mailbox, says a report, kept in content like the mail"),
+    Column("bounced_at", Time, comment="it came back after it was accepted; undeliverable since then"),
     Column("undeliverable_at", Time),
     Column("reason", Text),
     Column("attempts", Integer, nullable=False, server_default=text("0"), info=WORKING),
