@@ -14,7 +14,7 @@ import re
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -37,6 +37,13 @@ class Security(StrEnum):
     TLS = "tls"
 
 
+class LogFormat(StrEnum):
+    """Whom the log is for."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 def _asyncpg(url: str) -> str:
     if not url.startswith("postgresql+asyncpg://"):
         raise ValueError("must begin with postgresql+asyncpg://")
@@ -47,7 +54,7 @@ def _asyncpg(url: str) -> str:
     return url
 
 
-class Rate(NamedTuple):
+class MailRate(NamedTuple):
     """So many mails in any stretch of time of this length."""
 
     mails: int
@@ -62,7 +69,7 @@ def _rates(value: object) -> object:
     """`qq.com=30/minute,*=600/minute` as rates by domain."""
     if not isinstance(value, str):
         return value
-    rates: dict[str, Rate] = {}
+    rates: dict[str, MailRate] = {}
     for part in filter(None, (part.strip() for part in value.split(","))):
         found = _RATE.fullmatch(part)
         if found is None:
@@ -70,7 +77,7 @@ def _rates(value: object) -> object:
         domain = found["domain"].casefold()
         if domain in rates:
             raise ValueError(f"names {domain} twice")
-        rates[domain] = Rate(int(found["mails"]), _PERIODS[found["unit"]])
+        rates[domain] = MailRate(int(found["mails"]), _PERIODS[found["unit"]])
     return rates
 
 
@@ -81,6 +88,22 @@ def _key(value: SecretStr) -> SecretStr:
         size = 0
     if size != 32:
         raise ValueError("must be 32 random bytes in base64, for example of `openssl rand -base64 32`")
+    return value
+
+
+Requests = Annotated[str, Field(pattern=r"^[1-9]\d{0,8}/(second|minute|hour)$")]
+
+
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError("must be an address to listen on, as 127.0.0.1:9464")
+    return value
+
+
+def _web(value: str) -> str:
+    if not value.startswith(("https://", "http://")):
+        raise ValueError("must begin with https:// or http://")
     return value
 
 
@@ -102,30 +125,58 @@ class Settings(BaseSettings):
     mail_from: str
     """Sender of every mail, as `Ombud <ombud@example.com>`."""
 
-    mail_rates: Annotated[dict[str, Rate], NoDecode, BeforeValidator(_rates)] = {}
+    mail_rates: Annotated[dict[str, MailRate], NoDecode, BeforeValidator(_rates)] = {}
     """How many mails a provider may be sent, by the domain of its addresses, over all workers:
     `qq.com=30/minute,example.org=200/hour,*=600/minute`. `*` is the rate of each domain that is not named; without it
     they have none. What would exceed a rate waits, urgent mail first among what waits."""
+
+    bounce_address: str | None = None
+    """Where mail servers send what becomes of our mails, as `bounces@example.com`; without it, to the sender."""
+    bounce_mailbox: SecretStr | None = None
+    """Where that arrives, for `ombud bounces`: `imaps://user:password@host/INBOX`, `maildir:/path`, `mbox:/path`."""
 
     base_url: str | None = None
     """Public address of the HTTP server; without it a mail carries no links."""
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, gt=0, lt=65536)
     """Where `ombud serve` listens."""
+    trusted_proxies: str = ""
+    """Addresses of reverse proxies, separated by commas, whose `X-Forwarded-For` is believed; nobody's when empty."""
+    rate_token: Requests = "6000/minute"  # noqa: S105  a rate
+    rate_address: Requests = "12000/minute"
+    """Requests to the HTTP API that one token, and one address, may make: `N/second`, `N/minute` or `N/hour`."""
+    rate_failures: Requests = "30/minute"
+    """Attempts without a valid token that one address may make."""
+
+    metrics_token: SecretStr | None = Field(default=None, min_length=16)
+    """Who shows it as a bearer token may read /metrics; without it only this machine may. At least 16 characters."""
+    worker_metrics: Annotated[str, AfterValidator(_address)] | None = None
+    """Where a worker tells Prometheus of itself, as `127.0.0.1:9464`; without it a worker tells nobody."""
+
+    canary_url: Annotated[str, AfterValidator(_web)] | None = None
+    """Whom to tell that a canary's warning arrived, as healthchecks.io wants it: GET, `/fail` behind it when not."""
 
     temporal_ui_url: str | None = None
     """Address of Temporal's Web UI; without it a mail carries no link to the case."""
+
+    webhook_allow: str = ""
+    """Hosts and networks, separated by commas, that webhooks may reach though they are private, and without TLS:
+    `desk.internal, 10.1.0.0/16`. Everything else must be public and speak https."""
 
     signing_key: SecretStr = Field(min_length=32)
     """Signs the links in mails. At least 32 characters."""
     master_key: Annotated[SecretStr, AfterValidator(_key)]
     """Encrypts the keys of the complaints' contents. 32 bytes in base64."""
 
+    log_format: LogFormat = LogFormat.TEXT
+    """`json` writes an object a line, for programs."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
     task_queue: str = "ombud"
     data_dir: Path = Path("data")
     """The folder of the one-machine system."""
 
-    def rate_of(self, address: str) -> tuple[str, Rate | None]:
+    def rate_of(self, address: str) -> tuple[str, MailRate | None]:
         """The domain of a mail address, and the rate it may be sent mails at."""
         domain = address.rpartition("@")[2].casefold()
         return domain, self.mail_rates.get(domain, self.mail_rates.get("*"))

@@ -13,6 +13,7 @@ from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from settings import environment
+from tracing import interceptors
 
 
 class LenientPayloads(PydanticPayloadConverter):
@@ -45,7 +46,9 @@ async def connect_temporal(*, plugins: list[Plugin] | None = None) -> Client:
     config = ClientConfig.load_client_connect_config(override_env_vars=environment())
     address = config.setdefault("target_host", "127.0.0.1:7233")
     try:
-        client = await Client.connect(**config, data_converter=DATA_CONVERTER, plugins=plugins or [])
+        client = await Client.connect(
+            **config, data_converter=DATA_CONVERTER, plugins=plugins or [], interceptors=interceptors()
+        )
     except (RuntimeError, RPCError) as error:
         raise TemporalUnreachableError(
             f"Temporal does not answer at {address}: {error}\n"

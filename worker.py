@@ -15,24 +15,38 @@ from typing import NoReturn
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+import logs
+import tracing
 from activities.between import Between
+from activities.canary import CanaryDesk
+from activities.circulars import Circulars
+from activities.interface import webhooks_queue
 from activities.mailer import Mailer
 from activities.post import PostOffice
 from activities.records import Records
+from activities.webhooks import Dispatcher
 from settings import Settings, SettingsError, load_settings
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
+from telemetry import runtime
 from temporal_client import TemporalUnreachableError, connect_temporal
+from workflows.canary import Canary
+from workflows.circular import Circular
 from workflows.complaint import Complaint
 from workflows.post import Post
 from workflows.search_attributes import ALL
+from workflows.webhook import Webhook
 
 LOGGER = logging.getLogger("ombud.worker")
 
 WORKFLOW_TASKS = 16
 """Workflow tasks at a time. Each holds a record in a local activity; more of them would only wait for each other."""
+
+CALLS = 50
+"""Subscribers that are called at a time, each by one round."""
 
 UNREACHABLE = 3
 """Exit code when a server that a worker cannot do without does not answer."""
@@ -50,15 +64,34 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
     try:
         records = Records(engine, client, settings)
         between = Between(client, settings.task_queue)
+        circulars = Circulars(engine, client, settings)
         posts = PostOffice(engine, client, Mailer(settings), settings)
-        async with Worker(
+        canary = CanaryDesk(engine, client, settings)
+        hooks = Dispatcher(engine, client, settings)
+        outward = Worker(
             client,
-            task_queue=settings.task_queue,
-            workflows=[Complaint, Post],
-            activities=[*records.activities, *posts.activities, *between.activities],
+            task_queue=webhooks_queue(settings.task_queue),
+            activities=hooks.activities,
             graceful_shutdown_timeout=timedelta(seconds=20),
-            max_concurrent_workflow_tasks=WORKFLOW_TASKS,
-        ) as running:
+            max_concurrent_activities=CALLS,
+        )
+        async with (
+            outward,
+            Worker(
+                client,
+                task_queue=settings.task_queue,
+                workflows=[Canary, Circular, Complaint, Post, Webhook],
+                activities=[
+                    *records.activities,
+                    *posts.activities,
+                    *between.activities,
+                    *canary.activities,
+                    *circulars.activities,
+                ],
+                graceful_shutdown_timeout=timedelta(seconds=20),
+                max_concurrent_workflow_tasks=WORKFLOW_TASKS,
+            ) as running,
+        ):
             yield running
     finally:
         await engine.dispose()
@@ -72,6 +105,9 @@ async def main() -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         settings = load_settings()
+        logs.configure(settings)
+        Runtime.set_default(runtime(settings))
+        tracing.start("ombud-worker")
         client = await connect_temporal()
         await _look_at_postgres(settings)
         async with worker(client, settings):
@@ -79,6 +115,9 @@ async def main() -> int:
             await stop.wait()
     except SettingsError as error:
         LOGGER.error("%s", error)  # noqa: TRY400  one clear line, no traceback
+        return 2
+    except ValueError as error:
+        LOGGER.error("OMBUD_WORKER_METRICS %s cannot be listened on: %s", settings.worker_metrics, error)  # noqa: TRY400
         return 2
     except (TemporalUnreachableError, SearchAttributesError) as error:
         LOGGER.error("%s", error)  # noqa: TRY400
@@ -135,6 +174,7 @@ async def _search_attributes(client: Client) -> None:
 
 def end(code: int) -> NoReturn:
     """At the interpreter's own end a process that spoke to Temporal may crash, whose exit code would then be wrong."""
+    tracing.stop()
     logging.shutdown()
     sys.stdout.flush()
     os._exit(code)

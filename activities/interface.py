@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from rules.circular import Circular
 from rules.commands import OpenComplaint
 from rules.contract import Stage
 from rules.ledger import Entry
@@ -15,12 +16,16 @@ RECORD = "record"
 LOAD = "load"
 REVIVE = "revive"
 DELIVER = "deliver"
+DISPATCH = "dispatch"
 ASK = "ask"
 
 POST = "Post"
 """The workflow that delivers what waits for one person; `post_id` is its id."""
 POKE = "poke"
 """Signal to a Post: something may wait for its person; its argument is true when that is urgent."""
+WEBHOOK = "Webhook"
+"""The workflow that sends events to one subscription; `webhook_id` is its id, and POKE its signal too: something may
+have been recorded; with true it tries at once, however long it would still wait."""
 OUTCOME = "notice_outcome"
 """Signal to a complaint with one `rules.notices.Outcome`: what became of a notice."""
 
@@ -33,6 +38,16 @@ def complaint_id(contract: str, reference: str) -> str:
 def post_id(person: str, channel: str = "email") -> str:
     """The workflow id of what delivers to a person over a channel."""
     return f"post/{channel}/{person}"
+
+
+def webhook_id(webhook: str) -> str:
+    """The workflow id of what sends events to a subscription."""
+    return f"webhook/{webhook}"
+
+
+def webhooks_queue(task_queue: str) -> str:
+    """The task queue of the calls to subscribers: slow ones keep no place from records and mails."""
+    return f"{task_queue}/webhooks"
 
 
 class Registration(Value):
@@ -106,6 +121,17 @@ class Delivered(Value):
     does."""
 
 
+class Dispatched(Value):
+    """What one round did for a subscription."""
+
+    sent: int = 0
+    """Events that its receiver took in this round."""
+    waiting: bool = False
+    """More may be there: another round is needed."""
+    hold_seconds: float = 0
+    """Until then: a group robot takes so many messages a minute, and what comes meanwhile gathers."""
+
+
 class Stream(Value):
     """Whose ledger to load."""
 
@@ -141,3 +167,79 @@ class Answer(Value):
     """The other agreed, unless it says why not."""
 
     refusal: str = ""
+
+
+ADDRESS = "address"
+SEND = "send"
+FINISH = "finish"
+
+
+def circular_id(id_: str) -> str:
+    """The workflow id of a circular."""
+    return f"circular/{id_}"
+
+
+class Addressing(Value):
+    """The first step of a circular: who is told."""
+
+    id: str
+    circular: Circular
+    digest: str
+    """SHA-256 of the start: the same id with other content is a conflict."""
+    sent_at: Instant
+
+
+class Addressed(Value):
+    """To how many complaints a circular goes, or why it goes to none."""
+
+    refusal: str = ""
+    sent_at: Instant | None = None
+    """When it was sent first: a second start says the same of the same time."""
+    complaints: int = 0
+    language: str = "en"
+
+
+class Sending(Value):
+    """A round of sending: the letters behind `after` that have no answer yet, as many as one round takes."""
+
+    id: str
+    command: str
+    body: dict[str, Any]
+    after: str = ""
+
+
+class Counts(Value):
+    """How far a circular has come."""
+
+    complaints: int = 0
+    taken: int = 0
+    refused: int = 0
+    gone: int = 0
+
+    @property
+    def open(self) -> int:
+        """Complaints that have not answered."""
+        return self.complaints - self.taken - self.refused - self.gone
+
+
+class Sent(Value):
+    """What a round of sending came to."""
+
+    counts: Counts
+    last: str = ""
+    """The last complaint of this round; nothing when there was none left."""
+
+
+class Unmoved(Value):
+    """A complaint that did not take the command, and why."""
+
+    complaint: str
+    outcome: str
+    reason: str
+
+
+class Finished(Value):
+    """A circular at its end: counts, and the first of those that did not take it. All of them stand in Postgres."""
+
+    counts: Counts
+    unmoved: tuple[Unmoved, ...] = ()

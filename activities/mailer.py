@@ -28,6 +28,9 @@ GOODBYE = 5
 
 TOO_LARGE = 552
 
+TOLD_OF = ("SUCCESS", "FAILURE", "DELAY")
+"""What a mail server is asked to tell us of (RFC 3461); without asking, of failures alone, if of anything."""
+
 
 class RefusedForGoodError(Exception):
     """The server will never take this message for this recipient; the message is its reply."""
@@ -74,20 +77,27 @@ class Mailer:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._sender = parseaddr(settings.mail_from)[1]
+        self._sender = settings.bounce_address or parseaddr(settings.mail_from)[1]
 
-    async def send(self, address: str, mail: bytes) -> str:
+    async def send(self, address: str, mail: bytes, *, envelope: str = "") -> str:
         """The server's reply once it has taken the message.
 
+        Where the server can (RFC 3461), it is asked to tell what became of the message, naming it by `envelope`.
         Raises RefusedForGoodError and NotSentError. When the connection breaks after the message and before the
         answer, nobody can know whether it was taken: it is sent again, and its Message-ID tells the two are one.
         """
         server = self._server()
         options = [] if address.isascii() else ["smtputf8"]
+        wishes: list[str] = []
         try:
             async with asyncio.timeout(PATIENCE):
-                await server.connect()
-                _, reply = await server.sendmail(self._sender, [address], mail, mail_options=options)
+                await _connect(server)
+                if envelope and server.supports_extension("dsn"):
+                    options += ["RET=HDRS", f"ENVID={envelope}"]
+                    wishes = [f"NOTIFY={','.join(TOLD_OF)}"]
+                _, reply = await server.sendmail(
+                    self._sender, [address], mail, mail_options=options, rcpt_options=wishes
+                )
             with suppress(aiosmtplib.SMTPException, OSError):  # taken is taken, however the goodbye goes
                 await server.quit(timeout=GOODBYE)
             return f"250 {one_line(reply)}"
@@ -109,6 +119,26 @@ class Mailer:
         finally:
             server.close()
 
+    async def greet(self) -> str:
+        """What the server offers after connection, TLS and login as a mail would have them; no mail is sent.
+
+        Raises NotSentError.
+        """
+        server = self._server()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await _connect(server)
+        except aiosmtplib.SMTPResponseException as refused:
+            raise _refusal(refused.code, refused.message, permanent=False) from refused
+        except (TimeoutError, aiosmtplib.SMTPException, OSError, ValueError) as failed:
+            raise NotSentError(f"the mail server cannot be used: {one_line(str(failed))}") from failed
+        else:
+            with suppress(aiosmtplib.SMTPException, OSError):
+                await server.quit(timeout=GOODBYE)
+            return " ".join(sorted(server.esmtp_extensions))
+        finally:
+            server.close()
+
     def _server(self) -> aiosmtplib.SMTP:
         settings = self._settings
         return aiosmtplib.SMTP(
@@ -120,6 +150,14 @@ class Mailer:
             password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
             timeout=settings.smtp_timeout,
         )
+
+
+async def _connect(server: aiosmtplib.SMTP) -> None:
+    """Connect, protect and log in; then it is known what the server offers, unless it knows no EHLO."""
+    await server.connect()
+    if server.is_ehlo_or_helo_needed:
+        with suppress(aiosmtplib.SMTPHeloError):  # the message then goes by HELO, without any wish
+            await server.ehlo()
 
 
 def _refusal(code: int, reply: str, *, permanent: bool) -> RefusedForGoodError | NotSentError:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 from temporalio.client import Client
 from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.interface import OUTCOME, POKE, POST, complaint_id, post_id
+from activities.interface import OUTCOME, POKE, POST, WEBHOOK, complaint_id, post_id, webhook_id
 from rules.commands import Command
 from rules.notices import Outcome
 from rules.values import Value
@@ -33,12 +36,56 @@ async def poke(client: Client, task_queue: str, person: str, *, urgent: bool = F
     )
 
 
+async def poke_webhook(client: Client, task_queue: str, webhook: str, *, at_once: bool = False) -> None:
+    """Poke what sends events to one subscription, as `poke` does a Post. Raises RPCError."""
+    await client.start_workflow(
+        WEBHOOK,
+        webhook,
+        id=webhook_id(webhook),
+        task_queue=task_queue,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        start_signal=POKE,
+        start_signal_args=[at_once],
+        static_summary=f"Events to webhook {webhook}",
+    )
+
+
 async def command(client: Client, complaint: str, told: Command) -> None:
     """Tell a complaint, `contract/reference`, what somebody did; one that has ended takes nothing more.
 
     A signal: the complaint takes it once a worker runs, and puts on record why when it does not. Raises RPCError.
     """
     await _signal(client, complaint, told.name, told)
+
+
+class Joined:
+    """Pokes that share a way: while one is on it, all that come meanwhile are one more.
+
+    When thousands of clocks end at one instant, one subscription would get a signal for each record. A poke says no
+    more than “look”, so one that leaves after the commit serves everybody who committed before it left.
+    """
+
+    def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
+        self._send = send
+        self._leaving: dict[str, asyncio.Task[None]] = {}
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+
+    async def poke(self, whom: str) -> None:
+        """Returns once a poke that left after this call has arrived. Raises what sending raises."""
+        task = self._leaving.get(whom)
+        if task is None:
+            task = self._leaving[whom] = asyncio.create_task(self._next(whom, self._under_way.get(whom)))
+        await asyncio.shield(task)
+
+    async def _next(self, whom: str, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait({before})
+        task = self._under_way[whom] = self._leaving.pop(whom)
+        try:
+            await self._send(whom)
+        finally:
+            if self._under_way.get(whom) is task:
+                del self._under_way[whom]
 
 
 async def report(client: Client, complaint: str, outcome: Outcome) -> None:

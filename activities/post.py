@@ -29,11 +29,13 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError
 
+from activities import meters
 from activities.covering import cover
 from activities.interface import DELIVER, Delivered
 from activities.mailer import Mailer, NotSentError, RefusedForGoodError
 from activities.poke import poke, report
 from activities.writing import Writer
+from logs import about
 from rules.contract import Contract, DeliveryOf
 from rules.ledger import Entry
 from rules.notices import Outcome
@@ -217,11 +219,12 @@ class PostOffice:
                 raise RefusedForGoodError("the recipient left the directory after the message was written")
             async with self._transaction() as db:
                 mail = (await self._vault.read(db, message_stream(message)))[CLAIM]["mail"].encode()
-            reply = await self._mailer.send(who.email, mail)
+            reply = await self._mailer.send(who.email, mail, envelope=message)
         except NotSentError as failure:
             said = NotSentError(_masked(str(failure), who))
             async with self._transaction() as db:
                 await posts.failed(db, message, str(said), self._clock())
+            meters.message("failed")
             raise _retry(said) from None
         except ErasedError:
             await self._record(message, "undeliverable", {"reason": "its content was erased before it could be sent"})
@@ -240,8 +243,13 @@ class PostOffice:
             return Entry(seq=seq, type=became, by=SYSTEM, occurred_at=now, recorded_at=now, data=data)
 
         async with self._transaction() as db:
-            if await record_next(db, self._vault, message, entry, unsettled=True):
+            recorded = await record_next(db, self._vault, message, entry, unsettled=True)
+            if recorded:
                 await posts.settled(db, message, now)
+                delays = await posts.delays(db, message)
+        if recorded:
+            meters.message(became)
+            meters.accepted(delays)
 
     async def _report(self, person: str) -> None:
         """Tell complaints what became of their notices, where a ladder or an obligation must know."""
@@ -264,7 +272,8 @@ class PostOffice:
         try:
             await report(self._client, one.complaint, outcome)
         except RPCError as error:
-            raise _retry(error) from None
+            with about(one.complaint):
+                raise _retry(error) from None
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -1,7 +1,7 @@
 """Postgres as a complaint's workflow sees it: register, reject, record, load.
 
-What is recorded is told: after the commit the Post of every person concerned is poked. A repetition of any of them
-does nothing twice, so each may be retried without end.
+What is recorded is told: after the commit the Post of every person concerned is poked, and every webhook that hears of
+it. A repetition of any of them does nothing twice, so each may be retried without end.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -18,6 +19,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities import meters
 from activities.interface import (
     LOAD,
     RECORD,
@@ -32,11 +34,12 @@ from activities.interface import (
     Rejected,
     Stream,
 )
-from activities.poke import poke, report
+from activities.poke import Joined, poke, poke_webhook, report
 from rules.duty import Nobody
+from rules.events import event_type
 from rules.notices import Outcome
 from settings import Settings
-from storage import ledger, posts, recording, registry
+from storage import ledger, posts, recording, registry, webhooks
 from storage.content import MasterKeyError, Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 
@@ -48,6 +51,7 @@ class Records:
         self._engine = engine
         self._client = client
         self._task_queue = settings.task_queue
+        self._hooks = Joined(partial(poke_webhook, client, settings.task_queue))
         self._vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
 
     @property
@@ -82,18 +86,25 @@ class Records:
 
     @activity.defn(name=RECORD)
     async def record(self, batch: Batch) -> Recorded:
-        """Record entries, texts and projections at once, then poke the Posts of those who are to be told."""
+        """Record entries, texts and projections at once, then poke whatever tells people and backends of them."""
         planned = {notice.key: notice for entry in batch.entries for notice in entry.notices}
+        events = filter(None, map(event_type, batch.entries))
         try:
             async with self._transaction() as connection:
-                await recording.record(connection, self._vault, [batch])
+                new = await recording.record(connection, self._vault, [batch])
+                late = await recording.lateness(connection, batch.complaint, new)
                 now = datetime.now(UTC)
                 told = await recording.addressees(connection, list(planned), now)
                 off_duty = any(isinstance(person, Nobody) for person in told.values())
                 soon = (await posts.behind(connection, now)).heirs if off_duty else set()
+                hooks = await webhooks.concerned(connection, batch.complaint.partition("/")[0], events)
         except ledger.DivergedError as error:
             activity.logger.warning("%s; the workflow goes on from there", error)
             return Recorded(diverged=True)
+        meters.missed(late)
+        for entry in new:
+            if entry.type == "clock_missed":
+                activity.logger.info("missed: %s, due %s", entry.data["clock"], entry.occurred_at.isoformat())
         urgent: dict[str, bool] = dict.fromkeys(soon, False)
         why: dict[str, str] = {}
         for key, person in told.items():
@@ -102,7 +113,8 @@ class Records:
             else:
                 urgent[person] = urgent.get(person, False) or planned[key].urgent
         await asyncio.gather(
-            *(poke(self._client, self._task_queue, person, urgent=urgent[person]) for person in sorted(urgent))
+            *(poke(self._client, self._task_queue, person, urgent=urgent[person]) for person in sorted(urgent)),
+            *(self._hooks.poke(hook) for hook in hooks),
         )
         return Recorded(nobody=tuple(why), why=why)
 
@@ -114,7 +126,7 @@ class Records:
 
     @activity.defn(name=REVIVE)
     async def revive(self, stream: Stream) -> Registered:
-        """What a complaint that lost its run is pinned to; whoever has mail for or from it is poked."""
+        """What a complaint that lost its run is pinned to; whoever may have to be told is poked."""
         now = datetime.now(UTC)
         async with self._transaction() as connection:
             found = await registry.pinned(connection, stream.complaint)
@@ -122,7 +134,11 @@ class Records:
             behind = await posts.behind(connection, now)
             waiting = await posts.who_waits(connection, behind)
             unmanned = [one for one in await posts.unmanned(connection, behind) if one.complaint == stream.complaint]
-        await asyncio.gather(*(poke(self._client, self._task_queue, person) for person in waiting))
+            hooks = await webhooks.active(connection)
+        await asyncio.gather(
+            *(poke(self._client, self._task_queue, person) for person in waiting),
+            *(self._hooks.poke(hook) for hook in hooks),
+        )
         for one in unmanned:  # to the workflow that asks: it may have been lost before it heard of it
             nobody = Outcome(notice=one.notice, accepted=False, at=now, reason=one.reason)
             await report(self._client, one.complaint, nobody)

@@ -73,7 +73,7 @@ class Writer:
         content = ""
         if contract and contract.privacy.content_in_mail:
             content = await self._excerpt(db, told["notice_complaint"])
-        return line_of(told, contract, who.language, case_url=self._case_url(told["notice_complaint"]), content=content)
+        return line_of(told, contract, who.language, case_url=self.case_url(told["notice_complaint"]), content=content)
 
     async def contract(self, db: AsyncConnection, version: str | None) -> Contract | None:
         """The contract version a complaint is pinned to; nothing when it cannot be read any more."""
@@ -95,7 +95,8 @@ class Writer:
         said = one_line(texts.get(1, {}).get("content", ""))
         return said if len(said) <= EXCERPT else said[: EXCERPT - 1] + "…"
 
-    def _case_url(self, complaint: str) -> str:
+    def case_url(self, complaint: str) -> str:
+        """Where the Web UI shows a complaint; nothing when nobody said where that is."""
         if not self._ui_url:
             return ""
         workflow = quote(complaint_id(*complaint.split("/", 1)), safe="")

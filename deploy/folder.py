@@ -22,7 +22,8 @@ class FolderError(Exception):
 class DataFolder:
     """Paths and secrets in the data folder.
 
-    `postgres/`, `temporal.db`, `mail/` hold the data, `logs/` what the servers say, `secrets.env` the keys without
+    `postgres/`, `temporal.db`, `mail/` hold the data, `logs/` what the servers say, `token` one
+    for trying the HTTP API, `secrets.env` the keys without
     which the data are worth nothing, `ombud.env` the settings of the system while it runs.
     """
 
@@ -33,6 +34,7 @@ class DataFolder:
         self.mail = self.path / "mail"
         self.logs = self.path / "logs"
         self.servers = self.path / "servers.json"
+        self.token = self.path / "token"
         self._secrets = self.path / "secrets.env"
         self._environment = self.path / LOCAL_ENV
 

@@ -1,5 +1,6 @@
 """What a new system knows from its first minute: the contracts that ship with Ombud and the people behind them."""
 
+import asyncio
 import sysconfig
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,6 +28,22 @@ async def publish(supervisor: Supervisor, database: str, environment: Mapping[st
     if not done:
         for arguments in _steps():
             await supervisor.once(Command(name="First contents", command=[OMBUD, *arguments], environment=environment))
+
+
+async def first_token(supervisor: Supervisor, database: str, environment: Mapping[str, str], file: Path) -> str | None:
+    """Make a token that may do everything here, unless there ever was one; it stands in `file`, and in no log."""
+    connection = await asyncpg.connect(database.replace("+asyncpg", ""))
+    try:
+        if await connection.fetchval("SELECT EXISTS (SELECT FROM tokens)"):
+            return None
+    finally:
+        await connection.close()
+    scopes = [part for scope in ("open", "act", "read", "supervise", "admin") for part in ("--scope", scope)]
+    others = [part for party in ("complainant", "principal") for part in ("--reports-for", party)]
+    who = ["--role", "handler", *others, "--days", "366", "--out", str(file)]
+    command = [OMBUD, "token", "create", "trying", *scopes, *who]
+    await supervisor.once(Command(name="First token", command=command, environment=environment))
+    return (await asyncio.to_thread(file.read_text, encoding="utf-8")).strip()
 
 
 def _steps() -> Iterator[list[str]]:

@@ -109,6 +109,7 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> 
     await supervisor.start(*neighbours)
     await supervisor.meanwhile(asyncio.to_thread(_migrate, database))
     await shipped.publish(supervisor, database, ours)
+    made = await shipped.first_token(supervisor, database, ours, folder.token)
     await supervisor.start(
         Server(
             name="Worker",
@@ -120,12 +121,14 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> 
         Server(
             name="Pages",
             command=[shipped.OMBUD, "serve"],
-            where=f"http://{LOOPBACK}:{ports.pages}",
+            where=f"http://{LOOPBACK}:{ports.pages}, API at /v1",
             ready=partial(_listens, ports.pages),
             environment=ours,
         ),
     )
     with folder.announced(ours):
+        if made:
+            _say(f"A token for trying the HTTP API, shown this once and kept in {folder.token}:\n  {made}")
         _say("Ready. Ctrl-C stops it; the data stay.")
         await supervisor.forever()
 

@@ -121,6 +121,8 @@ class CalendarSpec(_Section):
     half_days: tuple[HalfDay, ...] = ()
     working_days: tuple[WorkingDay, ...] = ()
     shifts: tuple[Shift, ...] = ()
+    years: dict[int, tuple[Holiday, ...]] = {}
+    """Years that the contract's owner states, before the libraries have them or in their place."""
     published: dict[int, tuple[Holiday, ...]] = {}
     """Filled by `rules.statutory`, never by hand: the years whose calendar is known (invariant 9)."""
 

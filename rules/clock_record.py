@@ -41,6 +41,8 @@ class Clock(Value):
     refuted_at: Instant | None = None
     """When a timely act was reported after all."""
     report: Report | None = None
+    unfounded: bool = False
+    """Whether its miss was none: its due lies behind what was taken for one. What the miss set going falls away."""
     confirmed_at: Instant | None = None
     lag_seconds: int | None = None
     """How long after it was done we learned of it."""
@@ -51,6 +53,14 @@ class Clock(Value):
     """Since when it stands still, waiting for a party it pauses for."""
     waived: int | None = None
     """The entry by which the principal waived it."""
+    replanned: bool = False
+    """Whether its due was counted anew since it started."""
+    calendar: int = 0
+    """The entry of the re-plan whose calendar its due follows; 0 for the calendar pinned at receipt."""
+    overtaken: tuple[str, ...] = ()
+    """Rungs that a re-plan by the calendar put into the past before they were reached."""
+    rearmed: int = 0
+    """How often the rungs from its due on were set up again, since its miss fell away."""
     time: dict[str, int] = {}
     """Seconds of its own unit when it was over: gross, net, and what each other party took."""
 
@@ -94,6 +104,7 @@ def started(entry: Entry) -> Clock:
         due_at=datetime.fromisoformat(data["due_at"]),
         provisional=data["provisional"],
         rungs=_rungs(data["rungs"]),
+        calendar=data.get("calendar", 0),
     )
 
 
@@ -126,7 +137,9 @@ def judged(clock: Clock, entry: Entry) -> Clock:  # noqa: PLR0912  one for each 
             report = entry.data.get("report", "confirmed")
             confirmed_at = entry.recorded_at if report == "confirmed" else None
             reported = {"refuted_at": entry.recorded_at, "report": report, "confirmed_at": confirmed_at}
-            change = {"status": "running", **reported} if entry.data.get("lifted") else reported | _done(entry)
+            unfounded = "lifted" in entry.data or ("years" in entry.data and report == "confirmed")
+            reported |= {"unfounded": unfounded}
+            change = reported | (_lifted(clock, entry) if entry.data.get("lifted") else _done(entry))
         case "report_answered":
             agrees = entry.data["agrees"]
             report = "confirmed" if agrees else "not_agreed"
@@ -138,21 +151,34 @@ def judged(clock: Clock, entry: Entry) -> Clock:  # noqa: PLR0912  one for each 
     return clock.model_copy(update=change)
 
 
-_NOT_REFUTED: dict[str, Any] = {"refuted_at": None, "report": None, "confirmed_at": None}
+_NOT_REFUTED: dict[str, Any] = {"refuted_at": None, "report": None, "confirmed_at": None, "unfounded": False}
 
 
 def _replanned(clock: Clock, entry: Entry) -> dict[str, Any]:
     """Another start, due and ladder; a rung that was reached stays so."""
     data = entry.data
     reached = {rung.label for rung in clock.rungs if rung.reached}
+    rungs = tuple(rung.model_copy(update={"reached": rung.label in reached}) for rung in _rungs(data["rungs"]))
+    calendar = data.get("calendar", 0)
+    overtaken = [r.label for r in rungs if not r.reached and r.at <= entry.recorded_at]
     return {
         "started_at": datetime.fromisoformat(data["started_at"]),
         "due_at": datetime.fromisoformat(data["due_at"]),
         "provisional": data["provisional"],
         "waits": tuple((datetime.fromisoformat(a), datetime.fromisoformat(b)) for a, b in data.get("waits", ())),
-        "paused_at": None,
-        "rungs": tuple(rung.model_copy(update={"reached": rung.label in reached}) for rung in _rungs(data["rungs"])),
+        "paused_at": datetime.fromisoformat(data["paused_at"]) if data.get("paused_at") else None,
+        "rungs": rungs,
+        "replanned": True,
+        "calendar": calendar,
+        "overtaken": tuple(overtaken) if calendar > clock.calendar else (),
     }
+
+
+def _lifted(clock: Clock, entry: Entry) -> dict[str, Any]:
+    """It runs again; the rungs of its miss can be reached once more, at the due time that it has now."""
+    again = entry.data.get("rearmed", ())
+    rungs = tuple(r.model_copy(update={"reached": False}) if r.label in again else r for r in clock.rungs)
+    return {"status": "running", "rungs": rungs, "rearmed": clock.rearmed + bool(again)}
 
 
 def _rungs(given: list[dict[str, str]]) -> tuple[Rung, ...]:

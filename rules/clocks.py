@@ -94,7 +94,7 @@ def _starts(case: Complaint, promise: Obligation) -> Iterator[_Start]:
                     yield _Start(act.seq, act.at, act.recorded_at)
         case MissOf(miss_of=missed):
             for clock in case.clocks:
-                if clock.obligation == missed and clock.missed:
+                if clock.obligation == missed and clock.missed and not clock.unfounded:
                     ended_by = "refuted" if clock.cleared_at else ""
                     known_at = max(clock.known_at, clock.due_at)
                     yield _Start(clock.missed, clock.due_at, known_at, clock.cleared_at, ended_by)

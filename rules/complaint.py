@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from functools import reduce
 from typing import Any, Literal
 
+from rules.calendar_years import Years, years_of
 from rules.clock_record import OF_CLOCKS, Clock, judged, started
 from rules.contract import Kind
 from rules.ledger import Entry
@@ -50,6 +52,8 @@ class NoticeState(Value):
     """The command it tells of, or nothing for a rung."""
     clock: str = ""
     rung: str = ""
+    round: int = 0
+    """How often its clock's rungs had been set up again when it was planned."""
     crowd: str = ""
     """What it is told together with, where it is told once for all cases of an incident."""
     accepted: bool = False
@@ -79,6 +83,16 @@ class Correction(Value):
     person: Name | Literal[""]
     approved: int | None = None
     """The entry of the approval."""
+
+
+class CalendarChange(Value):
+    """Years whose holidays became known, or changed, while the complaint was open (invariants 8, 9)."""
+
+    seq: int
+    at: Instant
+    """When it was recorded."""
+    why: str
+    years: Years
 
 
 class Closing(Value):
@@ -156,6 +170,7 @@ class Complaint(Value):
     """Complaints that were opened to follow this one, since the customer wrote after its end."""
     corrections: tuple[Correction, ...] = ()
     requests: tuple[Asked, ...] = ()
+    calendars: tuple[CalendarChange, ...] = ()
     closed: Closing | None = None
 
     @property
@@ -253,6 +268,7 @@ def evolve(case: Complaint, entry: Entry) -> Complaint:
                 of=data.get("command", ""),
                 clock=data.get("clock", ""),
                 rung=data.get("rung", ""),
+                round=data.get("round", 0),
                 crowd=notice.crowd or "",
             )
             for notice in entry.notices
@@ -290,6 +306,10 @@ def _change(case: Complaint, entry: Entry) -> dict[str, Any]:  # noqa: C901, PLR
             return {"corrections": (*case.corrections, _correction(entry))}
         case "correction_approved":
             return _corrected(case, entry)
+        case "replanned":
+            years = years_of(json.dumps(data["years"]).encode())
+            change = CalendarChange(seq=entry.seq, at=entry.recorded_at, why=data["why"], years=years)
+            return {"calendars": (*case.calendars, change)}
         case "rejected":
             return {"rejections": (*case.rejections, entry.seq)}
         case "closed":

@@ -27,6 +27,7 @@ from rules.commands import (
     Recuse,
     Reject,
     Release,
+    Replan,
     Request,
     TakeBack,
     UndoMerge,
@@ -35,6 +36,7 @@ from rules.commands import (
 from rules.complaint import Complaint
 from rules.law import InForce
 from rules.ledger import Refused
+from rules.replan import replanned
 from rules.values import Actor
 
 AHEAD = timedelta(minutes=2)
@@ -144,6 +146,8 @@ def _about_others(case: Complaint, law: InForce, command: Command, by: Actor, no
             waits.answered(case, command, by, command.occurred_at or now)
         case Correct():
             return corrections.proposed(case, command, by, now)
+        case Replan():
+            return replanned(case, law, command, by)
         case ApproveCorrection():
             return corrections.approved(case, command, by, now)
         case Waive(clock=clock_id):

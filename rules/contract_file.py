@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from rules import statutory
+from rules.calendar_years import unusable
 from rules.contract import Contract, Validity
 from rules.contract_checks import check
 from rules.document import BadDocument, Document, Path, parse
@@ -78,7 +79,9 @@ def read(text: str, name: str, now: datetime | None = None) -> Loaded:
         errors.append(problem(_PUBLISHED, "is filled in when the contract is read; remove it"))
     contract = None
     try:
-        contract = _with_holidays(Contract.model_validate(document.data))
+        contract = Contract.model_validate(document.data)
+        errors += [problem(path, reason) for path, reason in unusable(contract.calendar)]
+        contract = _with_holidays(contract)
     except ValidationError as invalid:
         said = (_explain(document, error) for error in invalid.errors(include_url=False))
         errors += [problem(path, reason) for path, reason in said if path not in document.blanks]

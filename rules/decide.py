@@ -13,6 +13,7 @@ from rules.commands import (
     Command,
     CustomerWrites,
     OpenComplaint,
+    Replan,
     Request,
     Via,
 )
@@ -40,10 +41,9 @@ class Decision:
     """A complaint that follows this one, to be started."""
 
 
-def open_complaint(start: OpenComplaint, law: InForce, recorded_at: datetime, now: datetime) -> Decision:
-    """The opening and every clock it sets going.
+def admit(start: OpenComplaint, law: InForce, recorded_at: datetime) -> tuple[datetime, str | None]:
+    """Whether a start can become a complaint: the receipt it counts from, and the one it gave where that differs.
 
-    `recorded_at` is when Ombud first heard of it, `now` when this runs: rungs between the two are late, not passed.
     Raises Refused for a kind, category, level or grade that the contract does not know, and for a future receipt.
     """
     contract = law.contract
@@ -51,7 +51,17 @@ def open_complaint(start: OpenComplaint, law: InForce, recorded_at: datetime, no
     known("category", start.category, tuple(contract.categories))
     known("level", start.level, tuple(contract.levels))
     known("grade", start.complainant.grade, tuple(contract.grades))
-    received_at, original = happened(start.received_at, recorded_at, "received_at")
+    return happened(start.received_at, recorded_at, "received_at")
+
+
+def open_complaint(start: OpenComplaint, law: InForce, recorded_at: datetime, now: datetime) -> Decision:
+    """The opening and every clock it sets going.
+
+    `recorded_at` is when Ombud first heard of it, `now` when this runs: rungs between the two are late, not passed.
+    Raises Refused as `admit` does.
+    """
+    contract = law.contract
+    received_at, original = admit(start, law, recorded_at)
     category = contract.categories.get(start.category) if start.category else None
     level = start.level or (category.default_level if category else None)
     texts = {"content": start.content}
@@ -166,17 +176,18 @@ def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: 
         entries.append(consequence)
         case = evolve(case, consequence)
     case, judged = settle(case, law, now)
-    if isinstance(command, ApproveCorrection):
-        judged = _found(judged, settle(before, law, now)[0])
+    if isinstance(command, (ApproveCorrection, Replan)):
+        by_what = "calendar" if isinstance(command, Replan) else "correction"
+        judged = _found(judged, settle(before, law, now)[0], by_what)
     opens = closing.follow_up(before, entry, texts.get("text", ""))
     return Decision(case, entries + judged, {entry.seq: texts} if texts else {}, opens=opens)
 
 
-def _found(judged: list[Entry], otherwise: Complaint) -> list[Entry]:
-    """Misses that would not be on record otherwise say that a correction found them (invariant 7)."""
+def _found(judged: list[Entry], otherwise: Complaint, by: str) -> list[Entry]:
+    """Misses that would not be on record otherwise say what found them: a correction or the calendar (invariant 7)."""
     missed = {clock.id for clock in otherwise.clocks if clock.status == "missed"}
     return [
-        entry.model_copy(update={"data": entry.data | {"found_by": "correction"}})
+        entry.model_copy(update={"data": entry.data | {"found_by": by}})
         if entry.type == "clock_missed" and entry.data["clock"] not in missed
         else entry
         for entry in judged

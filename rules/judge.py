@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from rules import closing, ladders, late_reports, terms, waits
+from rules import closing, ladders, late_reports, recalendar, terms, waits
 from rules.clock_record import Clock
 from rules.clocks import Run, runs
 from rules.complaint import Complaint, evolve
 from rules.contract import Obligation
-from rules.law import InForce
+from rules.law import InForce, in_force
 from rules.ledger import Entry
 from rules.measure import Wait
 from rules.moments import Moment, notices, notices_of_act
@@ -35,6 +35,7 @@ class Wake(NamedTuple):
 
 def settle(case: Complaint, law: InForce, now: datetime) -> tuple[Complaint, list[Entry]]:
     """Record every judgement that the facts and the time allow; `now` is aware, in any zone."""
+    law = in_force(law, case)
     entries: list[Entry] = []
     while moments := list(_moments(case, law, now)):
         moment = min(moments, key=lambda m: m[:3])
@@ -56,6 +57,7 @@ def next_wake(case: Complaint, law: InForce) -> Wake | None:
     """The earliest moment that will bring a judgement by itself; nothing when only people can move the case."""
     if case.closed:
         return None
+    law = in_force(law, case)
     wakes = []
     over = {(run.obligation, run.source): _over(run) for run in runs(case, law.contract)}
     for clock in case.clocks:
@@ -121,6 +123,7 @@ def _start(case: Complaint, law: InForce, run: Run, order: int) -> Moment:
         "source": run.source,
         "known_at": run.known_at.isoformat(),
         **_plan(promise, run, law),
+        **_counted_by(_newest(case)),
     }
     return Moment(run.started_at, 0, order, "clock_started", data)
 
@@ -139,6 +142,15 @@ def _plan(promise: Obligation, run: Run, law: InForce, waited: Sequence[Wait] = 
     }
 
 
+def _newest(case: Complaint) -> int:
+    """The entry of the last re-plan; 0 while the calendar is that of receipt."""
+    return case.calendars[-1].seq if case.calendars else 0
+
+
+def _counted_by(calendar: int) -> dict[str, Any]:
+    return {"calendar": calendar} if calendar else {}
+
+
 def _judgements(
     case: Complaint, law: InForce, clock: Clock, run: Run | None, now: datetime, order: int
 ) -> Iterator[Moment]:
@@ -148,15 +160,18 @@ def _judgements(
     if run is None:
         fell_away = {"report": "confirmed", "lifted": True, "lag_seconds": 0, "why": "what set it going fell away"}
         if clock.status == "missed" and not clock.cleared_at:
-            yield Moment(now, 1, order, "miss_refuted", about | fell_away)
+            said, told = recalendar.lifts(case, clock, now)
+            yield Moment(now, 1, order, "miss_refuted", about | fell_away | said, told)
         else:
             yield Moment(now, 1, order, "clock_ended", {**about, "reason": "superseded"})
         return
+    law, counted_by = recalendar.counting(case, law, clock, run)
     waited = waits.spells(case, law.contract.waits.order)
     paused = waits.pauses(waited, promise, run.started_at, run.done_at, law.calendar)
-    if revised := _revision(clock, run, paused, law, now):
+    if revised := _revision(case, clock, run, paused, law, counted_by, now):
         kind, data = revised
-        yield Moment(now, 1, order, kind, about | data)
+        said, told = recalendar.lifts(case, clock, now) if kind == "miss_refuted" else ({}, ())
+        yield Moment(now, 1, order, kind, about | data | said, told)
         return
 
     def time(at: datetime) -> dict[str, Any]:
@@ -211,25 +226,35 @@ def _verdict(
             report = late_reports.judged(run.acts, due, law.contract.late_reports, law.calendar)
             roles = (report.asks,) if report.asks else ()
             told = notices(case, f"{clock.id}@reported late {case.seq + 1}", roles)
-            yield Moment(done, 2, order, "miss_refuted", {**late, **report.data()}, told)
+            said, heard = recalendar.lifts(case, clock, now)
+            yield Moment(done, 2, order, "miss_refuted", {**late, **report.data(), **said}, told + heard)
         else:
             late["late_seconds"] = int((done - due).total_seconds())
             yield Moment(done, 2, order, "clock_done", late)
 
 
 def _revision(
-    clock: Clock, run: Run, paused: waits.Pauses, law: InForce, now: datetime
+    case: Complaint, clock: Clock, run: Run, paused: waits.Pauses, law: InForce, counted_by: int, now: datetime
 ) -> tuple[str, dict[str, Any]] | None:
     """What was judged and no longer follows from the facts, one step at a time: what does follow is judged after it."""
     if clock.status == "ended":
         return "clock_resumed", {}
     ended_wait = clock.paused_at is not None and clock.paused_at != paused.open_since
-    if run.started_at != clock.started_at or paused.waits != clock.waits or ended_wait:
-        why = "its start moved" if run.started_at != clock.started_at else "what stopped it changed"
-        moved = {"was_due_at": clock.due_at.isoformat(), "started_at": run.started_at.isoformat()}
-        stood = [(a.isoformat(), b.isoformat()) for a, b in paused.waits]
-        promise = law.contract.obligations[clock.obligation]
-        return "clock_replanned", {"why": why, **moved, "waits": stood, **_plan(promise, run, law, paused.waits)}
+    moved, other_waits = run.started_at != clock.started_at, paused.waits != clock.waits or ended_wait
+    behind = clock.calendar < counted_by
+    if moved or other_waits or behind:
+        plan = _plan(law.contract.obligations[clock.obligation], run, law, paused.waits)
+        by_calendar = case.calendars[-1].why if case.calendars else ""
+        if moved or other_waits or recalendar.differs(clock, plan):
+            return "clock_replanned", {
+                "why": "its start moved" if moved else "what stopped it changed" if other_waits else by_calendar,
+                "was_due_at": clock.due_at.isoformat(),
+                "started_at": run.started_at.isoformat(),
+                "waits": [(a.isoformat(), b.isoformat()) for a, b in paused.waits],
+                **plan,
+                **_counted_by(counted_by),
+                **(recalendar.keeps(clock, run, paused, plan) if behind else {}),
+            }
     done, due = run.done_at, clock.due_at
     if clock.done_at is not None:
         in_time = clock.status == "met" or clock.refuted_at is not None
@@ -237,5 +262,7 @@ def _revision(
             reason = "what met it was undone" if done is None else "corrected"
             return "clock_unmet", {"reason": reason, "status": "running" if clock.status == "met" else "missed"}
     elif clock.status == "missed" and done is None and (now <= due or paused.open_since is not None):
-        return "miss_refuted", {"report": "confirmed", "lifted": True, "lag_seconds": 0, "why": "it is not due yet"}
+        lifted = {"report": "confirmed", "lifted": True, "lag_seconds": 0, "why": "it is not due yet"}
+        again = [rung.label for rung in clock.rungs if rung.reached and rung.at >= due]
+        return "miss_refuted", lifted | ({"rearmed": again} if again else {})
     return None

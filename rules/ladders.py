@@ -14,6 +14,9 @@ from rules.law import InForce
 from rules.measure import Wait
 from rules.moments import Moment, notices
 
+OVERTAKEN = "before its calendar was known"
+"""What the entry of a rung says when a re-plan by the calendar put the rung into the past."""
+
 PROMPT = timedelta(minutes=1)
 """Registered within this of a rung, the rung is told as usual; longer after it, it counts as passed (invariant 11)."""
 
@@ -54,17 +57,19 @@ def reached(
             continue
         if at >= clock.due_at and clock.status != "missed":
             continue
-        step = promise.ladder[index]
-        data: dict[str, Any] = {**about, "rung": rung.label}
-        roles, steps = step.tell, [step]
+        data: dict[str, Any] = {**about, "rung": rung.label, **({"round": clock.rearmed} if clock.rearmed else {})}
+        name = f"{rung.label} {clock.rearmed + 1}" if clock.rearmed else rung.label
+        steps = [promise.ladder[index]]
         if over is not None and over <= clock.due_at:
-            data["passed"], roles = "over before it could be told", ()
+            data["passed"], steps = "over before it could be told", []
         elif answered := _acknowledged(case, clock, promise.ladder, index):
-            data["silenced_by"], roles = answered, ()
+            data["silenced_by"], steps = answered, []
+        elif rung.label in clock.overtaken and at <= case.calendars[-1].at:
+            data |= {"passed": OVERTAKEN, "years": sorted(case.calendars[-1].years)}
+            steps = _told_of_the_calendar(clock, promise.ladder, index)
         elif at <= clock.known_at - PROMPT:
             data["passed"] = "before it was registered"
             steps = _told_once(clock, promise.ladder, index)
-            roles = tuple(role for told in steps for role in told.tell)
         yield Moment(
             at,
             4,
@@ -73,14 +78,27 @@ def reached(
             data,
             notices(
                 case,
-                f"{clock.id}@{rung.label}",
-                roles,
+                f"{clock.id}@{name}",
+                tuple(role for step in steps for role in step.tell),
                 promise.urgent,
-                crowd=f"{case.contract}/{case.incident}/{clock.obligation}@{rung.label}" if case.incident else "",
+                crowd=f"{case.contract}/{case.incident}/{clock.obligation}@{name}" if case.incident else "",
                 crowded=_crowded(steps),
             ),
         )
         return
+
+
+def _told_of_the_calendar(clock: Clock, ladder: tuple[Step, ...], index: int) -> list[Step]:
+    """Of the rungs that a re-plan put into the past one tells for all. The due rung, when the calendar brings a miss
+    to light: every role that was told or would have been. Otherwise the last, and only the roles of those rungs.
+    """
+    overtaken = [i for i, rung in enumerate(clock.rungs) if rung.label in clock.overtaken]
+    first_late = next((i for i, rung in enumerate(clock.rungs) if rung.at >= clock.due_at), None)
+    found = first_late in overtaken
+    if index != (first_late if found else overtaken[-1]):
+        return []
+    said = range(overtaken[-1] + 1) if found else overtaken
+    return [ladder[i] for i in said]
 
 
 def _crowded(steps: Sequence[Step]) -> set[str]:
@@ -133,4 +151,6 @@ def _answering(case: Complaint, clock: Clock, index: int) -> list[NoticeState]:
     """The notices whose acknowledgement counts for this rung: an acknowledged warning never silences the miss."""
     late = clock.rungs[index].at >= clock.due_at
     labels = {r.label for r in clock.rungs[:index] if not late or r.at >= clock.due_at}
-    return [n for n in case.notices if n.clock == clock.id and n.rung in labels]
+    return [
+        n for n in case.notices if n.clock == clock.id and n.rung in labels and (not late or n.round == clock.rearmed)
+    ]

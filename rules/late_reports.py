@@ -29,13 +29,12 @@ def judged(acts: Iterable[Act], due: datetime, section: LateReports, calendar: W
     """The standing of a report by these acts. Those that were known by the due are not late and ask for nothing; nor
     does the acceptance of a notice, which the recipient's server proves.
     """
-    for act in acts:
-        if act.recorded_at <= due or act.notice is not None:
-            continue
+    late = [act for act in acts if act.recorded_at > due and act.notice is None]
+    for act in late:
         if section.within is not None and act.recorded_at > terms.due(section.within, act.at, calendar).at:
             return Judged("not_counted", f"reported later than {section.within} after it was done")
         if section.needs is not None and not act.proved:
             return Judged("not_counted", f"reported without {section.needs}")
-    if section.confirmed_by:
+    if late and section.confirmed_by:
         return Judged("unconfirmed", asks=section.confirmed_by)
     return Judged("confirmed")

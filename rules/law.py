@@ -1,4 +1,6 @@
-"""What a complaint is judged by: from a pinned contract snapshot, shared by every complaint under the same version."""
+"""What a complaint is judged by: a pinned contract snapshot, shared by every complaint under the same version, and the
+years whose holidays became known since.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +10,19 @@ from functools import lru_cache
 from typing import Any
 
 from rules.calendar import WorkingCalendar, calendar_for
+from rules.calendar_years import Years, years_json, years_of
+from rules.complaint import Complaint
 from rules.contract import Contract
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class InForce:
-    """What a complaint is judged by, pinned at receipt (invariant 8)."""
+    """What a complaint is judged by (invariant 8). Compared by identity: there is one for each snapshot."""
 
     contract: Contract
     calendar: WorkingCalendar
+    pinned: InForce | None = None
+    """The law as it was at receipt, where a re-plan has put years into it."""
 
 
 def law_of(snapshot: dict[str, Any]) -> InForce:
@@ -24,7 +30,30 @@ def law_of(snapshot: dict[str, Any]) -> InForce:
     return _compiled(json.dumps(snapshot))
 
 
+def in_force(law: InForce, case: Complaint, until: int | None = None) -> InForce:
+    """The pinned law with the years that re-plans of this complaint brought, those up to an entry if one is given.
+
+    It follows from snapshot and ledger alone, so every run and every revival comes to the same.
+    """
+    if not case.calendars:
+        return law
+    pinned = law.pinned or law
+    years: Years = {}
+    for change in case.calendars:
+        if until is None or change.seq <= until:
+            years |= change.years
+    return _with_years(pinned, years_json(years)) if years else pinned
+
+
 @lru_cache(maxsize=256)
 def _compiled(snapshot: str) -> InForce:
     contract = Contract.model_validate_json(snapshot)
     return InForce(contract, calendar_for(contract.calendar))
+
+
+@lru_cache(maxsize=256)
+def _with_years(pinned: InForce, years: bytes) -> InForce:
+    known = pinned.contract.calendar.published | years_of(years)
+    calendar = pinned.contract.calendar.model_copy(update={"published": known})
+    contract = pinned.contract.model_copy(update={"calendar": calendar})
+    return InForce(contract, calendar_for(calendar), pinned)

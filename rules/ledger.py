@@ -69,8 +69,9 @@ def content_ref(field: str, text: str) -> ContentRef:
 
 
 def digest(value: Value) -> str:
-    """SHA-256 over a value's canonical JSON: the same content gives the same digest."""
-    return hashlib.sha256(value.model_dump_json(exclude_none=True).encode()).hexdigest()
+    """SHA-256 over a value's canonical JSON: the same content gives the same digest, whoever proved to send it."""
+    said = value.model_dump_json(exclude_none=True, exclude={"authenticated_as"})
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def explain_invalid(what: str, error: ValidationError) -> str:

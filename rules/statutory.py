@@ -24,13 +24,14 @@ def publish(spec: CalendarSpec, first_year: int, last_year: int) -> CalendarSpec
     """The calendar with the statutory holidays of these years, as far as they are known (invariant 9).
 
     Years nobody has published yet stay out, and whatever is counted there is provisional. A calendar that names no
-    country is returned as it is. Raises ValueError for a country of which no holidays are known.
+    country is returned as it is. A year that the contract states itself is taken from there, whatever a library says.
+    Raises ValueError for a country of which no holidays are known.
     """
     if spec.statutory is None:
         return spec
     years = range(first_year, last_year + 1)
     published = _china(years) if spec.statutory == "CN" else _elsewhere(spec.statutory, years)
-    return spec.model_copy(update={"published": published})
+    return spec.model_copy(update={"published": dict(sorted((published | spec.years).items())), "years": {}})
 
 
 def _china(years: range) -> dict[int, tuple[Holiday, ...]]:

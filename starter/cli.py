@@ -12,16 +12,23 @@ from typing import NoReturn
 
 import typer
 
+import tracing
 from starter import (
     cli_admin,
+    cli_bounces,
+    cli_canary,
+    cli_circulars,
     cli_complaints,
     cli_contract,
     cli_demo,
     cli_directory,
+    cli_doctor,
     cli_import,
     cli_reading,
     cli_revive,
     cli_supervise,
+    cli_token,
+    cli_webhook,
 )
 from starter.errors import OmbudError
 
@@ -33,13 +40,19 @@ app = typer.Typer(
 )
 for group in (
     cli_complaints,
+    cli_circulars,
     cli_reading,
     cli_supervise,
     cli_import,
     cli_contract,
     cli_directory,
+    cli_webhook,
     cli_admin,
+    cli_bounces,
+    cli_canary,
+    cli_doctor,
     cli_revive,
+    cli_token,
     cli_demo,
 ):
     group.mount(app)
@@ -51,7 +64,10 @@ def main() -> NoReturn:
     It ends by `os._exit`: at the interpreter's own end a process that spoke to Temporal may crash, and its exit code
     would then say failed for something that was done.
     """
-    code = _run()
+    tracing.start("ombud")
+    with tracing.command(" ".join(["ombud", *filter(str.isalpha, sys.argv[1:2])])):
+        code = _run()
+    tracing.stop()
     for stream in (sys.stdout, sys.stderr):
         with suppress(BrokenPipeError):  # the reader, such as `head`, has seen enough
             stream.flush()

@@ -68,8 +68,8 @@ def open_(
 
 
 def tell(
-    complaint: Annotated[str, typer.Argument(metavar="CONTRACT/REFERENCE")],
-    command: Annotated[str, typer.Argument(help="respond, answer, propose, resolve … (docs/commands.md).")],
+    complaint: Annotated[str, typer.Argument(metavar="CONTRACT/REFERENCE", help="Left out with --incident.")],
+    command: Annotated[str, typer.Argument(help="respond, answer, propose, resolve … (docs/commands.md).")] = "",
     pairs: Pairs = None,
     text: Annotated[str | None, typer.Option(metavar="TEXT|-", help="The command's text.")] = None,
     by: Annotated[str | None, typer.Option(metavar="ROLE[/PERSON]", help="Who did it.")] = None,
@@ -79,12 +79,24 @@ def tell(
     durable: Annotated[
         bool, typer.Option("--durable", help="Leave it there even while no worker runs; nobody answers.")
     ] = False,
+    incident: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Tell every open complaint of an incident: tell --incident ID COMMAND …"),
+    ] = None,
+    contract: Annotated[str | None, typer.Option(help="With --incident: only complaints under it.")] = None,
+    why: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="With --incident: why it goes to all of them.")
+    ] = None,
 ) -> None:
-    """Tell a complaint what was done; it judges its clocks by it."""
+    """Tell a complaint what was done; it judges its clocks by it. With --incident, tell many the same."""
     from rules.commands import COMMANDS
-    from starter import fields
+    from starter import cli_circulars, fields
     from starter.errors import Invalid
 
+    if incident:
+        command, pairs = complaint, [*filter(None, [command]), *(pairs or ())]
+    if not command:
+        raise Invalid("Name the command: ombud tell CONTRACT/REFERENCE COMMAND, or ombud tell --incident ID COMMAND.")
     if command not in COMMANDS:
         raise Invalid(f"Unknown command {command!r}; there are {', '.join(COMMANDS)}.")
     role, _, person = (by or "").partition("/")
@@ -97,6 +109,13 @@ def tell(
     asked = _merged(json_file, pairs, given)
     asked.setdefault("via", "cli")
     act = fields.made(COMMANDS[command], command, asked)
+    if incident:
+        if durable:
+            raise Invalid("--durable is for one complaint; what goes to an incident waits for a worker anyway.")
+        cli_circulars.tell_incident(incident, act, contract=contract, why=why)
+        return
+    if contract or why:
+        raise Invalid("--contract and --why belong to --incident; a complaint is named as contract/reference.")
 
     async def run() -> None:
         from starter.client import Ombud

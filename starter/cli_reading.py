@@ -127,6 +127,8 @@ def _show(state: State) -> None:
     )
     for seq, flags in state.flags.items():
         console.print(f"entry {seq}: {'; '.join(flags)}", markup=False)
+    for year, known in sorted(state.calendar.items()):
+        print(f"calendar of {year}: as entry {known['entry']} brought it")
     clocks = [
         (f"{c.obligation}#{c.n}", c.clause, local(c.due_at, zone) + " *" * c.provisional, c.status, _fate(c, zone))
         for c in state.clocks

@@ -25,15 +25,18 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities import waking
 from activities.interface import complaint_id
+from logs import from_now_about
 from rules import ledger
+from rules.circular import Circular
 from rules.closing import ended
 from rules.commands import Command, OpenComplaint
 from rules.complaint import fold
-from rules.decide import open_complaint
-from rules.law import law_of
+from rules.decide import admit
+from rules.law import InForce, law_of
 from rules.ledger import digest
-from rules.values import Value
+from rules.values import Actor, Value
 from settings import Settings
+from starter import circulars
 from starter.errors import (
     Closed,
     Conflict,
@@ -51,6 +54,9 @@ from workflows import search_attributes
 
 PATIENCE = 10.0
 """Seconds to wait for the answer to a command. A worker that runs gives it in well under one."""
+
+MOST_LAWS = 100
+"""Versions of contracts kept at hand."""
 
 
 class Opened(NamedTuple):
@@ -97,6 +103,7 @@ class Ombud:
         self.task_queue = task_queue
         self.patience = patience
         self._database = database
+        self._laws: dict[str, InForce] = {}
 
     @classmethod
     @asynccontextmanager
@@ -120,6 +127,7 @@ class Ombud:
         and nothing starts; otherwise the complaint ends with that reason as soon as it runs.
         Raises Conflict, Refused, Unreachable.
         """
+        from_now_about(f"{start.contract}/{start.reference}")
         known = await self._foreseen(start)
         if known is not None:
             return known
@@ -182,6 +190,34 @@ class Ombud:
                 with temporal_errors(self.task_queue, self.patience):
                     await waking.signal(self.temporal, self.task_queue, complaint, command.name, _body(command))
 
+    async def tell_incident(
+        self,
+        incident: str,
+        command: Command,
+        *,
+        by: Actor,
+        contract: str | None = None,
+        why: str | None = None,
+        id_: str | None = None,
+        watch: circulars.Watch | None = None,
+    ) -> circulars.Carried:
+        """Tell every open complaint of an incident the same: one act in each, each clock judged on its own.
+
+        `by` sends it, and did it unless the command says otherwise. Under the same `id_` nothing is repeated. Raises
+        Refused (a command for one complaint only, an incident of nobody or of two contracts), NoWorker, Unreachable.
+        """
+        body = command.model_dump(mode="json", exclude_none=True, exclude_defaults=True, exclude={"key", "via"})
+        circular = Circular(
+            command=command.name,
+            body=body,
+            incident=incident,
+            contract=contract,
+            by=by,
+            why=why,
+            via=command.via or "client",
+        )
+        return await circulars.carry(self, circular, id_ or uuid4().hex, watch)
+
     async def runs(self, complaint: str) -> bool:
         """Whether a workflow runs this complaint now. Raises Unreachable."""
         try:
@@ -227,6 +263,7 @@ class Ombud:
         contract, _, reference = complaint.partition("/")
         if not contract or not reference:
             raise Invalid(f"{complaint!r} names no complaint; write contract/reference.")
+        from_now_about(complaint)
         return self.temporal.get_workflow_handle(complaint_id(contract, reference))
 
     async def _foreseen(self, start: OpenComplaint) -> Opened | None:
@@ -235,21 +272,27 @@ class Ombud:
             return None
         try:
             async with self.reading() as connection:
-                known = await reading.registration(connection, start.contract, start.reference)
-                in_force = None if known else await contracts.in_force(connection, start.contract, start.received_at)
+                known, version = await reading.foresee(connection, start.contract, start.reference, start.received_at)
+                law = await self._law(connection, version) if version and not known else None
         except Unreachable:
             return None
         if known:
-            registered, first_run = known
-            return self._same(start, registered, first_run)
-        if in_force is None:
+            return self._same(start, *known)
+        if law is None:
             raise Refused(f"Unknown contract {start.contract!r}; publish it: ombud contract publish FILE.")
-        now = datetime.now(UTC)
         try:
-            open_complaint(start, law_of(in_force.body), now, now)
+            admit(start, law, datetime.now(UTC))
         except ledger.Refused as refusal:
             raise Refused(str(refusal)) from None
         return None
+
+    async def _law(self, connection: AsyncConnection, version: str) -> InForce:
+        """What a version of a contract judges by; it never changes, so it is read once."""
+        if version not in self._laws:
+            if len(self._laws) >= MOST_LAWS:
+                self._laws.clear()
+            self._laws[version] = law_of((await contracts.load(connection, version)).body)
+        return self._laws[version]
 
     async def _already(self, start: OpenComplaint, handle: WorkflowHandle[Any, Any]) -> Opened:
         """The complaint that holds this id was started with the content that its first run has on record."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from rules.circular import TO_MANY, Circular
 from rules.commands import COMMANDS, Command, OpenComplaint
 from rules.contract import Contract
 from rules.stage import PROOF
@@ -21,14 +22,15 @@ from workflows.updates import Taken
 ROOT = Path(__file__).parent.parent
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
 WIRE_SCHEMA = ROOT / "docs" / "schema" / "wire.schema.json"
+OPENAPI = ROOT / "docs" / "schema" / "openapi.json"
 CONTRACT = ROOT / "contracts" / "maintenance-service.yaml"
 
 
 def wire_schema() -> dict[str, Any]:
-    """JSON Schema of every input: a property is the name of the workflow or of an update and signal, its value the
+    """JSON Schema of every input: a property is the name of a workflow or of an update and signal, its value the
     schema of the one argument. `answer` is what every update returns.
     """
-    named: dict[str, Any] = {"Complaint": OpenComplaint, **COMMANDS}
+    named: dict[str, Any] = {"Complaint": OpenComplaint, "Circular": Circular, **COMMANDS}
     validated = [(model, "validation") for model in named.values()]
     references, schema = models_json_schema([*validated, (Taken, "serialization")])  # type: ignore[list-item]
     properties = {name: references[model, "validation"] for name, model in named.items()}
@@ -39,6 +41,13 @@ def wire_schema() -> dict[str, Any]:
         "properties": properties | {"answer": references[Taken, "serialization"]},
         **schema,
     }
+
+
+def openapi() -> dict[str, Any]:
+    """The document of the HTTP API, as /v1/openapi.json serves it."""
+    from starter.api.app import document  # `ombud schema` need not load a web server
+
+    return document()
 
 
 def commands_page(contract: Contract) -> str:
@@ -54,7 +63,8 @@ def commands_page(contract: Contract) -> str:
             ", ".join(_meets(contract, command)) or "–",
         )
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", _TAIL])
+    many = ", ".join(f"`{name}`" for name in COMMANDS if name in TO_MANY and name != "replan")
+    return "\n".join([*lines, "", f"{_MANY}{many}. `replan` goes to a contract.", "", _TAIL])
 
 
 def _fields(command: type[Command]) -> Iterator[str]:
@@ -98,6 +108,12 @@ A field with `?` may be left out.
 | command | what it reports | fields | who may | when | clocks it meets |
 |---|---|---|---|---|---|"""
 
+_MANY = """\
+## Commands to many
+
+`ombud tell --incident INC COMMAND …` tells every open complaint of an incident the same ([wire.md](wire.md)):
+"""
+
 _TAIL = """\
 ## Fields of every command
 
@@ -128,7 +144,8 @@ def _write() -> None:
     contract = read(CONTRACT.read_text("utf-8"), CONTRACT.name, datetime.now(UTC)).contract
     COMMANDS_PAGE.write_text(commands_page(contract), "utf-8")
     WIRE_SCHEMA.parent.mkdir(parents=True, exist_ok=True)
-    WIRE_SCHEMA.write_text(json.dumps(wire_schema(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    for path, made in ((WIRE_SCHEMA, wire_schema()), (OPENAPI, openapi())):
+        path.write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The HTTP server: the pages that mails link to, and a sign of life. `ombud serve`."""
+"""The HTTP server: the API, the pages that mails link to, and a sign of life. `ombud serve`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,28 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
+import uvloop
+from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse
 from jinja2 import TemplateError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+import logs
+import tracing
 from settings import Settings, SettingsError, load_settings
+from starter.api.app import api
+from starter.api.problems import no_route
 from starter.client import Ombud
+from starter.metrics import Metrics
 from starter.pages import PageError, Pages
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
 from temporal_client import TemporalUnreachableError, connect_temporal
@@ -28,7 +38,11 @@ LOGGER = logging.getLogger("ombud.pages")
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "no-referrer",  # the address of a page is a secret of its recipient
+    "Strict-Transport-Security": "max-age=31536000",  # heeded only where a proxy speaks TLS
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex, nofollow",
@@ -38,23 +52,20 @@ HEADERS = {
 
 def application(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> FastAPI:
     """Everything that Ombud serves over HTTP."""
-    app = FastAPI(title="Ombud", openapi_url=None)
+    app = FastAPI(title="Ombud", openapi_url=None, redirect_slashes=False, middleware=[Middleware(WithHeaders)])
     pages = Pages(engine, ombud, settings)
     app.include_router(pages.routes)
+    app.include_router(Metrics(engine, settings).routes)
+    tracing.requests_of(app)
     app.add_exception_handler(PageError, pages.problem)
+    app.add_exception_handler(HTTPException, no_route)
+    app.mount("/v1", api(engine, ombud, settings))
 
     @app.exception_handler(TemplateError)
     async def broken(_: Request, error: Exception) -> PlainTextResponse:
         """Nothing was changed: a page is rendered before or after what it tells of, never instead."""
         LOGGER.error("a template is broken: %s", error)
         return PlainTextResponse("This page cannot be shown: its template is broken. Tell operations.\n", 500)
-
-    @app.middleware("http")
-    async def guarded(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await go_on(request)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
 
     @app.api_route("/healthz", methods=["GET", "HEAD"])
     async def healthz() -> PlainTextResponse:
@@ -67,6 +78,23 @@ def application(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> FastAP
         return PlainTextResponse("ok\n")
 
     return app
+
+
+class WithHeaders:
+    """ASGI middleware: the headers of every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, sending)
 
 
 class PortError(Exception):
@@ -87,7 +115,8 @@ class Server(uvicorn.Server):
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; the exit code."""
     try:
-        asyncio.run(_serve(load_settings()))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(load_settings()))
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
@@ -98,12 +127,21 @@ def main() -> int:
 
 
 async def _serve(settings: Settings) -> None:
+    logs.configure(settings)
+    tracing.start("ombud-serve")
     client = await connect_temporal()
     engine = create_engine(settings.database_url)
     ombud = Ombud(client, engine, task_queue=settings.task_queue)
     # No access log: the address of a page is a secret of its recipient.
     config = uvicorn.Config(
-        application(engine, ombud, settings), access_log=False, server_header=False, log_level="warning"
+        application(engine, ombud, settings),
+        access_log=False,
+        http="h11",  # the strict one: httptools lets line ends and old forms of a request through
+        server_header=False,
+        log_level="warning",
+        log_config=None,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
     )
     try:
         with _listening(settings) as listener:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -82,6 +82,23 @@ class Vault:
             texts.setdefault(row.seq, {})[row.field] = opened.decode()
         return texts
 
+    async def opening(self, connection: AsyncConnection, streams: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The texts of the first entry of each stream, by field, for whoever reads many; what was erased is left out.
+
+        Raises MasterKeyError.
+        """
+        found = await connection.execute(
+            select(content, content_keys.c.wrapped, content_keys.c.nonce.label("key_nonce"))
+            .join(content_keys, content_keys.c.stream == content.c.stream)
+            .where(content.c.stream.in_(streams), content.c.seq == 1, content_keys.c.wrapped.is_not(None))
+        )
+        texts: dict[str, dict[str, str]] = {}
+        for row in found:
+            key = self._unwrap(row.stream, row.key_nonce, row.wrapped)
+            opened = key.decrypt(row.nonce, row.ciphertext, _place(row.stream, row.seq, row.field))
+            texts.setdefault(row.stream, {})[row.field] = opened.decode()
+        return texts
+
     async def destroy(self, connection: AsyncConnection, stream: str, at: datetime) -> bool:
         """Destroy a stream's key; false when there is none left to destroy. Nothing brings the content back."""
         done = await connection.execute(
@@ -90,6 +107,28 @@ class Vault:
             .values(wrapped=None, nonce=None, destroyed_at=at)
         )
         return done.rowcount > 0
+
+    async def fits(self, connection: AsyncConnection) -> tuple[bool, int]:
+        """Whether the newest key sealed under this master key opens, and how many were sealed under another one.
+
+        True where nothing has been sealed yet.
+        """
+        ours = content_keys.c.master_key_id == self._master_id
+        kept = content_keys.c.wrapped.is_not(None)
+        newest = (
+            select(content_keys.c.stream, content_keys.c.nonce, content_keys.c.wrapped)
+            .where(kept, ours)
+            .order_by(content_keys.c.created_at.desc())
+            .limit(1)
+        )
+        foreign = await connection.scalar(select(func.count()).select_from(content_keys).where(kept, ~ours))
+        row = (await connection.execute(newest)).one_or_none()
+        try:
+            if row is not None:
+                self._unwrap(*row)
+        except MasterKeyError:
+            return False, foreign or 0
+        return True, foreign or 0
 
     async def _keys(self, connection: AsyncConnection, streams: list[str]) -> dict[str, AESGCM | None]:
         """The key of each stream, made if it has none; nothing for a destroyed one."""

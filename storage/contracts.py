@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import Row, Select, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.contract import Contract
@@ -78,16 +78,22 @@ async def publish(
 
 async def in_force(connection: AsyncConnection, contract: str, at: datetime) -> Version | None:
     """The version in force at a moment; before the first one took force, the first. None for an unknown contract."""
-    table = contract_versions
-    begun = table.c.effective_from <= at
-    query = (
-        select(table)
-        .where(table.c.contract == contract)
-        .order_by(begun.desc(), func.abs(func.extract("epoch", table.c.effective_from - at)))
-        .limit(1)
+    query = select(contract_versions).where(
+        contract_versions.c.version == version_in_force(contract, at).scalar_subquery()
     )
     row = (await connection.execute(query)).one_or_none()
     return _version(row) if row else None
+
+
+def version_in_force(contract: Any, at: Any) -> Select[tuple[str]]:
+    """The query for the hash of that version; both may be values, or parameters of a query made once."""
+    begun = contract_versions.c.effective_from <= at
+    return (
+        select(contract_versions.c.version)
+        .where(contract_versions.c.contract == contract)
+        .order_by(begun.desc(), func.abs(func.extract("epoch", contract_versions.c.effective_from - at)))
+        .limit(1)
+    )
 
 
 async def load(connection: AsyncConnection, version: str) -> Version:

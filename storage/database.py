@@ -37,6 +37,7 @@ def create_engine(
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error must not carry what somebody wrote into a log
         connect_args={
             "timeout": CONNECT_SECONDS,
             "command_timeout": statement_seconds,

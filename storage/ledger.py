@@ -39,6 +39,11 @@ def message_stream(message: str) -> str:
     return f"message/{message}"
 
 
+def webhook_stream(webhook: str) -> str:
+    """The stream of a subscription by its id."""
+    return f"webhook/{webhook}"
+
+
 def storable(entry: Entry) -> Entry:
     """The entry as Postgres can hold it: a NUL character, which no text there may have, becomes U+FFFD."""
     raw = entry.model_dump_json(exclude_defaults=True)

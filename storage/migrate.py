@@ -6,7 +6,10 @@ import asyncio
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import create_engine, transaction
 
@@ -22,6 +25,16 @@ def upgrade(url: str) -> None:
     asyncio.run(_upgrade(url))
 
 
+async def standing(connection: AsyncConnection) -> tuple[str | None, str, bool]:
+    """The migration that a database stands at, none for an empty one; the one that this version needs; and whether this
+    version knows the first.
+    """
+    stands = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+    scripts = ScriptDirectory.from_config(_config())
+    known = stands is None or stands in {script.revision for script in scripts.walk_revisions()}
+    return stands, scripts.get_current_head() or "", known
+
+
 async def _upgrade(url: str) -> None:
     engine = create_engine(url, connections=1, statement_seconds=None)
     try:
@@ -33,7 +46,13 @@ async def _upgrade(url: str) -> None:
 
 
 def _run(connection: Connection) -> None:
-    config = Config(attributes={"connection": connection})  # Alembic needs no file of its own
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()  # Alembic needs no file of its own
     config.set_main_option("script_location", "storage:migrations")
     config.set_main_option("path_separator", "os")
-    command.upgrade(config, "head")
+    return config

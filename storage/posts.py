@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -88,6 +88,16 @@ class Ended(NamedTuple):
     accepted_at: datetime | None
     undeliverable_at: datetime | None
     reason: str
+
+
+class Delay(NamedTuple):
+    """How long a notice took from its record to the mail server's 250."""
+
+    contract: str
+    obligation: str
+    """Empty when it tells of an act."""
+    about: Literal["warning", "miss", "act"]
+    by: timedelta
 
 
 async def person(connection: AsyncConnection, id_: str) -> Person | None:
@@ -263,6 +273,18 @@ async def settled(connection: AsyncConnection, message: str, at: datetime) -> No
             untold=case((messages.c.undeliverable_at.is_not(None), True), else_=of_an_act),
         )
     )
+
+
+async def delays(connection: AsyncConnection, message: str) -> list[Delay]:
+    """How long each notice of a message took that was just accepted."""
+    n = notices.c
+    late = (n.rung == "due") | n.rung.startswith("+")
+    about = case((n.clock.is_(None), "act"), (late, "miss"), else_="warning")
+    obligation = func.coalesce(func.split_part(n.clock, "#", 1), "")
+    query = select(n.contract, obligation, about, n.accepted_at - n.planned_at).where(
+        n.message == message, n.accepted_at.is_not(None)
+    )
+    return [Delay(*row) for row in await connection.execute(query)]
 
 
 async def flawed(connection: AsyncConnection, message: str, problem: str) -> None:

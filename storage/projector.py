@@ -6,18 +6,23 @@ that are not named here change no projection.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from rules.calendar_years import fingerprint, years_of
 from rules.ledger import Entry
 from storage.changes import Changes, Row
-from storage.tables import clocks, complaints, crowd_answers, links, messages, notices
+from storage.tables import clocks, complaints, crowd_answers, links, messages, notices, webhooks
 
 _AS_OPENED = (
     *("contract", "reference", "kind", "category", "level", "grade", "channel", "language", "route"),
     *("complainant", "against", "incident", "follows"),
 )
+
+LIFTED = "miss_lifted"
+"""What the news is called that a miss fell away by the calendar."""
 
 _BY_ITSELF = {"opened": "open", "closed": "close", "miss_refuted": "late_report"}
 """What an entry is called as an act when no command made it."""
@@ -75,7 +80,8 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
     - `accepted`: the recipient's server took it; data `reply`, its answer
     - `joined`: data `notices`, keys of later ones that it told of already, as one of their crowd; it was accepted then
     - `answered`: by the recipient, for all of a crowd, later ones too; data `crowd`, `follow`, and `until` or `to`
-    - `undeliverable`, `bounced`: data `reason`
+    - `undeliverable`: data `reason`
+    - `delivered`, `bounced`: what a report said later; data `reason`. `delayed` and `relayed` change nothing
     """
     for entry in entries:
         at, data = entry.occurred_at, entry.data
@@ -96,10 +102,13 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
                     changes.change(notices, {"key": key}, {"message": message, "joined": True, **told})
             case "answered":
                 changes.add(crowd_answers, _answer(message, entry))
+            case "delivered":
+                changes.change(messages, {"id": message}, {"delivered_at": at})
+                changes.change(notices, {"message": message}, {"delivered_at": at})
             case "undeliverable" | "bounced":
-                changes.change(messages, {"id": message}, {"undeliverable_at": at, "reason": data["reason"]})
-                failed = {"undeliverable_at": at} | ({"bounced_at": at} if entry.type == "bounced" else {})
-                changes.change(notices, {"message": message}, failed)
+                back = {"bounced_at": at} if entry.type == "bounced" else {}
+                changes.change(messages, {"id": message}, {"undeliverable_at": at, "reason": data["reason"], **back})
+                changes.change(notices, {"message": message}, {"undeliverable_at": at, **back})
 
 
 def _answer(message: str, entry: Entry) -> Row:
@@ -115,6 +124,30 @@ def _answer(message: str, entry: Entry) -> Row:
         "until": _time(data.get("until")),
         "passed_to": data.get("to"),
     }
+
+
+def project_webhook(changes: Changes, webhook: str, entries: Sequence[Entry]) -> None:
+    """The entries of one subscription, in order:
+
+    - `subscribed`: data `contract`, `format`, `events`, `origin` and `since`
+    - `rotated`: data `old_until`; a new secret signs, and until then the old one too
+    - `paused`: data `why`; `resumed`; `unsubscribed`
+    - `replayed`: changes nothing here, how far it is stands in no projection
+    """
+    for entry in entries:
+        at, data = entry.occurred_at, entry.data
+        match entry.type:
+            case "subscribed":
+                given = {name: data.get(name) for name in ("contract", "format", "events", "origin", "since")}
+                changes.add(webhooks, {"id": webhook, "created_at": at, **given})
+            case "rotated":
+                changes.change(webhooks, {"id": webhook}, {"old_secret_until": _time(data["old_until"])})
+            case "paused":
+                changes.change(webhooks, {"id": webhook}, {"paused_at": at, "paused_why": data["why"]})
+            case "resumed":
+                changes.change(webhooks, {"id": webhook}, {"paused_at": None, "paused_why": None})
+            case "unsubscribed":
+                changes.change(webhooks, {"id": webhook}, {"removed_at": at})
 
 
 def _opened(complaint: str, version: str, entry: Entry) -> Row:
@@ -138,6 +171,8 @@ def _of_complaint(entry: Entry) -> Row:  # noqa: PLR0911  one for each type
             return {"owner": data["person"]}
         case "resolved":
             return {"resolved_at": entry.occurred_at, "outcome": data["outcome"]}
+        case "replanned":
+            return {"calendar": _calendar(entry)}
         case "correction_approved":
             return _corrected(data)
         case "rejected":
@@ -156,6 +191,12 @@ def _of_complaint(entry: Entry) -> Row:  # noqa: PLR0911  one for each type
             back = {"resolved_at": None, "outcome": None} if data["reason"] == "customer wrote" else {}
             return {"closed_at": None, "closed_reason": None, "merged_into": None, "reopenings": 1, **back}
     return {}
+
+
+def _calendar(entry: Entry) -> Row:
+    """By year, the entry that brought it and what its days are, to tell it from another account of them."""
+    years = years_of(json.dumps(entry.data["years"]).encode())
+    return {str(year): {"entry": entry.seq, "days": fingerprint(holidays)} for year, holidays in years.items()}
 
 
 def _corrected(data: dict[str, Any]) -> Row:
@@ -218,10 +259,13 @@ def _of_clock(entry: Entry) -> Row:
         case "clock_paused":
             row = {"paused_at": at}
         case "clock_replanned":
-            row = {"started_at": _time(data["started_at"]), "replans": 1, "paused_at": None, **_plan(data)}
+            row = {"started_at": _time(data["started_at"]), "replans": 1, "paused_at": _time(data.get("paused_at"))}
+            row |= _plan(data) | ({"late_seconds": data["late_seconds"]} if "late_seconds" in data else {})
         case "miss_refuted":
             row = {"refuted_at": entry.recorded_at, "report": data.get("report", "confirmed")}
             row |= {"lifted_at": at} if data.get("lifted") else {"done_at": at, "lag_seconds": data["lag_seconds"]}
+            again = {rung: {"again": at.isoformat()} for rung in data.get("rearmed", ())}
+            row |= {"reached": again} if again else {}
         case "report_answered":
             row = {"report": "confirmed" if data["agrees"] else "not_agreed"}
         case "rung_reached":
@@ -249,7 +293,7 @@ def _planned(complaint: str, entry: Entry) -> list[Row]:
             "seq": entry.seq,
             "clock": data.get("clock"),
             "rung": data.get("rung"),
-            "command": data.get("command") or _BY_ITSELF.get(entry.type),
+            "command": data.get("command") or (LIFTED if "@lifted " in notice.key else _BY_ITSELF.get(entry.type)),
             "role": notice.role,
             "urgent": notice.urgent,
             "crowd": notice.crowd,

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic import ConfigDict
-from sqlalchemy import ARRAY, Boolean, Select, func, select
+from sqlalchemy import ARRAY, Boolean, DateTime, Select, Text, bindparam, func, literal, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -58,6 +58,8 @@ class NoticeState(_Row):
     """One notice: whom it is for, and how far it came."""
 
     key: str
+    seq: int
+    """The ledger entry it tells of."""
     clock: str | None
     rung: str | None
     command: str | None
@@ -111,6 +113,8 @@ class State(Summary):
     raised_at: datetime | None
     recorded_at: datetime
     flags: dict[str, Any]
+    calendar: dict[str, Any]
+    """Years that re-plans brought while it was open: for each the entry, and what its days are."""
     clocks: tuple[ClockState, ...]
     notices: tuple[NoticeState, ...]
     entries: tuple[Entry, ...]
@@ -210,12 +214,34 @@ async def entries(connection: AsyncConnection, complaint: str) -> list[Entry]:
     return await ledger.read(connection, ledger.stream_of(complaint))
 
 
-async def registration(connection: AsyncConnection, contract: str, reference: str) -> tuple[str, str] | None:
-    """The digest of the start and the first run under which this reference is registered; nothing when it is free."""
-    columns = select(registry.c.digest, registry.c.first_run)
-    found = columns.where(registry.c.contract == contract, registry.c.reference == reference)
-    row = (await connection.execute(found)).one_or_none()
-    return (row.digest, row.first_run) if row else None
+def _foresee() -> Select[Any]:
+    """Made once: to make such a query costs more than to ask it."""
+    contract, reference = bindparam("contract", type_=Text), bindparam("reference", type_=Text)
+    version = contracts.version_in_force(contract, bindparam("at", type_=DateTime(timezone=True))).scalar_subquery()
+    its = select(registry.c.digest, registry.c.first_run)
+    held = its.where(registry.c.contract == contract, registry.c.reference == reference).subquery()
+    return select(held.c.digest, held.c.first_run, version.label("version")).select_from(
+        select(literal(1).label("one")).subquery().outerjoin(held, true())
+    )
+
+
+_FORESEE = _foresee()
+
+
+class Foreseen(NamedTuple):
+    """What is known of a start before it happens."""
+
+    registered: tuple[str, str] | None
+    """The digest and the first run of whoever holds its reference."""
+    version: str | None
+    """Of the contract in force at its receipt."""
+
+
+async def foresee(connection: AsyncConnection, contract: str, reference: str, received_at: datetime) -> Foreseen:
+    """Both in one question, since every opening waits for the answer."""
+    values = {"contract": contract, "reference": reference, "at": received_at}
+    row = (await connection.execute(_FORESEE, values)).one()
+    return Foreseen(None if row.digest is None else (row.digest, row.first_run), row.version)
 
 
 async def laws(connection: AsyncConnection, contract: str) -> Laws | None:

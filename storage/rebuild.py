@@ -22,7 +22,7 @@ from storage import contracts
 from storage.changes import Changes, derived_columns
 from storage.database import create_engine, transaction
 from storage.ledger import stream_of
-from storage.projector import project_complaint, project_message
+from storage.projector import project_complaint, project_message, project_webhook
 from storage.tables import PROJECTIONS, ledger, registry
 
 AT_ONCE = 200
@@ -106,6 +106,8 @@ async def _derive(connection: AsyncConnection) -> None:
                 if version not in laws:
                     laws[version] = (await contracts.load(connection, version)).parsed()
                 project_complaint(changes, name, version, reached(fold(entries), laws[version]), entries)
+            elif kind == "webhook":
+                project_webhook(changes, name, entries)
             else:
                 project_message(changes, name, entries)
         await connection.execution_options(schema_translate_map={None: ASIDE})

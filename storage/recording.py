@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,7 +17,7 @@ from storage.content import Texts, Vault
 from storage.directory import resolver
 from storage.impartiality import AGAINST
 from storage.projector import project_complaint, project_message
-from storage.tables import complaints, messages, notices
+from storage.tables import clocks, complaints, messages, notices
 from storage.tables import ledger as entries
 
 
@@ -43,8 +43,16 @@ class Batch(Protocol):
     def texts(self) -> dict[int, dict[str, str]]: ...
 
 
-async def record(connection: AsyncConnection, vault: Vault, batches: Sequence[Batch]) -> None:
-    """Record a batch each of several complaints. What is recorded already is left as it is.
+class Lateness(NamedTuple):
+    """How long after its due time a miss came on record."""
+
+    contract: str
+    obligation: str
+    by: timedelta
+
+
+async def record(connection: AsyncConnection, vault: Vault, batches: Sequence[Batch]) -> list[Entry]:
+    """Record a batch each of several complaints. What is recorded already is left as it is; returns what was not.
 
     Raises ledger.DivergedError, and nothing is recorded then; MasterKeyError.
     """
@@ -59,6 +67,24 @@ async def record(connection: AsyncConnection, vault: Vault, batches: Sequence[Ba
         project_complaint(changes, batch.complaint, batch.version, batch.stage, added)
     await vault.seal(connection, texts)
     await changes.apply(connection)
+    return [entry for entries in new.values() for entry in entries]
+
+
+async def lateness(connection: AsyncConnection, complaint: str, entries: Sequence[Entry]) -> list[Lateness]:
+    """Of the misses among these entries how late each was found: behind its due time or, where Ombud learned of the
+    clock only after that, behind when it learned. What a correction brought to light was not late.
+    """
+    ids = [e.data["clock"] for e in entries if e.type == "clock_missed" and not e.data.get("found_by")]
+    if not ids:
+        return []
+    c = clocks.c
+    behind = c.detected_at - func.greatest(c.missed_at, c.known_at)
+    query = (
+        select(complaints.c.contract, c.obligation, behind)
+        .join(complaints, complaints.c.id == c.complaint)
+        .where(c.complaint == complaint, func.concat(c.obligation, "#", c.n).in_(ids), c.detected_at.is_not(None))
+    )
+    return [Lateness(*row) for row in await connection.execute(query)]
 
 
 async def record_message(

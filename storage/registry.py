@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -90,6 +91,14 @@ async def pinned(connection: AsyncConnection, complaint: str) -> Standing:
         return Standing("unknown contract", f"No complaint {complaint} was ever recorded here; nothing can be revived.")
     version = await contracts.load(connection, row.version)
     return Standing("new", version=version.version, snapshot=version.snapshot(row.received_at))
+
+
+async def versions(connection: AsyncConnection, of: Iterable[str]) -> dict[str, str]:
+    """The contract version that each of these complaints (`contract/reference`) is pinned to."""
+    name = registry.c.contract.concat("/").concat(registry.c.reference)
+    names = [tuple(complaint.split("/", 1)) for complaint in of]
+    query = select(name, registry.c.version).where(tuple_(registry.c.contract, registry.c.reference).in_(names))
+    return {row[0]: row.version for row in await connection.execute(query)}
 
 
 async def reject(connection: AsyncConnection, start: Reject) -> None:

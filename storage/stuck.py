@@ -9,7 +9,7 @@ from sqlalchemy import func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.coverage import told
-from storage import contracts, posts, turns
+from storage import contracts, feed, posts, turns, webhooks
 from storage.directory import stored
 from storage.ledger import stream_of
 from storage.tables import complaints, ledger, messages, notices, rejects
@@ -20,9 +20,10 @@ class Stuck:
     """Something that stands still until somebody acts."""
 
     what: str
-    """`undeliverable notice`, `waiting notice`, `refused signal`, `rejected start` or `role with nobody`."""
+    """`undeliverable notice`, `waiting notice`, `refused signal`, `rejected start`, `role with nobody`,
+    `waiting webhook` or `paused webhook`."""
     where: str
-    """Complaint, workflow, or contract and role."""
+    """Complaint, workflow, contract and role, or webhook and where it goes."""
     since: datetime | None
     why: str
     do: str
@@ -31,14 +32,16 @@ class Stuck:
 async def stuck(connection: AsyncConnection, now: datetime, *, waiting: timedelta, past: timedelta) -> list[Stuck]:
     """Everything that is stuck, oldest first, roles with nobody before all.
 
-    A notice is stuck once it has waited for `waiting`, unless its mail waits for the rate of its provider. What can no
-    longer be mended (rejected starts, notices of closed complaints) is listed for `past`; the tables keep it for ever.
+    A notice or an event is stuck once it has waited for `waiting`, unless its mail waits for the rate of its provider.
+    What can no longer be mended (rejected starts, notices of closed complaints) is listed for `past`; the tables keep
+    it for ever.
     """
     found = [
         *await _undeliverable(connection, now - past),
         *await _waiting(connection, now, now - waiting),
         *await _refused(connection),
         *await _rejected(connection, now - past),
+        *await _webhooks(connection, now - waiting),
     ]
     timed = sorted(((item.since, item) for item in found if item.since), key=lambda pair: pair[0])
     return [*await _nobody(connection, now), *(item for _, item in timed)]
@@ -111,9 +114,29 @@ async def _rejected(connection: AsyncConnection, after: datetime) -> list[Stuck]
     ]
 
 
+async def _webhooks(connection: AsyncConnection, before: datetime) -> list[Stuck]:
+    """Subscriptions whose oldest event waits, and those that were paused since nobody listens there any more."""
+    found: list[Stuck] = []
+    for hook in await webhooks.listing(connection):
+        where = f"{hook.id} {hook.origin}"
+        if hook.state == "paused" and hook.paused_why == "gone":
+            do = f"Ask its owner; then `ombud webhook resume {hook.id}`, or remove it and add its new address."
+            found.append(Stuck("paused webhook", where, hook.paused_at, "its receiver says 410 Gone", do))
+        if hook.state != "active":
+            continue
+        oldest = await feed.waiting_since(connection, hook.contract, hook.position, hook.events)
+        since = max(oldest, hook.sent_at or oldest) if oldest else None  # who takes one after the other is not stuck
+        if since and since < before:
+            why = hook.last_error or "nobody has sent it yet"
+            do = (
+                f"Mend its receiver, then `ombud webhook resume {hook.id}` tries at once; else it is tried every 10 "
+                "minutes. See whether a worker runs if nothing is tried."
+            )
+            found.append(Stuck("waiting webhook", where, since, why, do))
+    return found
+
+
 async def _nobody(connection: AsyncConnection, now: datetime) -> list[Stuck]:
-    """Roles that a contract in force tells something and nobody stands behind."""
-    directory = await stored(connection)
     return [
         Stuck(
             "role with nobody",
@@ -122,6 +145,15 @@ async def _nobody(connection: AsyncConnection, now: datetime) -> list[Stuck]:
             "the contract tells this role, and the directory names nobody",
             "Add a holder to the directory and import it.",
         )
+        for name, role in await unheld(connection, now)
+    ]
+
+
+async def unheld(connection: AsyncConnection, now: datetime) -> list[tuple[str, str]]:
+    """Contract and role of everybody who is told something by a contract in force, where nobody holds the role."""
+    directory = await stored(connection)
+    return [
+        (name, role)
         for name, contract in sorted((await contracts.latest(connection, now)).items())
         for role in sorted(told(contract))
         if not (directory and directory.holders(name, role))

@@ -4,14 +4,18 @@ Three kinds stand side by side:
 
 - **Sources**: `ledger`, `registry`, `contract_versions`, `content`. The database itself refuses to change or remove a
   row of them. `content_keys` is the one exception: destroying a key is erasure (invariant 19).
-- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `crowd_answers`. Derived from the ledger by
-  `storage.projector` and by nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING`
-  are the exception: they say how a delivery is going, stand in no ledger and are not compared.
+- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `links`, `crowd_answers`, `webhooks`. Derived from the
+  ledger by `storage.projector` and by nothing else; `storage.rebuild` derives them again and compares. Columns marked
+  `WORKING` are the exception: they say how a delivery is going, stand in no ledger and are not compared.
 - **Working tables**: `people`, `holders` and `directory_version` (the directory, live), `rejects` (starts that cannot
-  become a complaint), `mail_slots` and `mail_turns` (how many mails a provider was sent, and who waits for it).
+  become a complaint), `mail_slots` and `mail_turns` (how many mails a provider was sent, and who waits for it),
+  `ledger_feed` (all complaints' entries in one row), `webhook_cursors` (how far each webhook is), `circulars` and
+  `letters` (commands to many complaints, and each one's answer), `tokens` (who may come in); `access_log`, which takes
+  no change either.
 
-A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>` and
-`message/<message id>`; content lies under the stream and sequence of the entry that refers to it.
+A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>`,
+`message/<message id>` and `webhook/<webhook id>`; content lies under the stream and sequence of the entry that refers
+to it.
 """
 
 from __future__ import annotations
@@ -106,7 +110,7 @@ registry = Table(
 ledger = Table(
     "ledger",
     metadata,
-    _needed("stream", comment="complaint/<contract>/<reference> or message/<message id>"),
+    _needed("stream", comment="complaint/<contract>/<reference>, message/<message id> or webhook/<webhook id>"),
     _needed("seq", Integer, comment="1, 2, 3 … within the stream, without a gap"),
     _needed("type"),
     _needed("v", SmallInteger, comment="version of the shape of this type"),
@@ -190,8 +194,10 @@ complaints = Table(
         info={MERGE: SUM},
     ),
     _needed("history", Boolean, comment="an old case brought in for the record: nobody was told"),
+    _objects("calendar", "years re-planned while it was open: the entry that brought them, and what their days are"),
     _objects("flags", "what is odd about it, by the sequence of the entry that says so"),
     Index(None, "contract", "received_at"),
+    Index(None, "received_at", "id"),
     Index("complaints_open_idx", "contract", "stage", postgresql_where=text("closed_at IS NULL")),
     comment="one row a complaint, as it stands now",
 )
@@ -259,9 +265,9 @@ clocks = Table(
 _WAITING = text("claimed_at IS NULL AND acknowledged_at IS NULL AND (undeliverable_at IS NULL OR command IS NOT NULL)")
 
 _NOTICE_STATE = (
-    "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' "
-    "WHEN accepted_at > undeliverable_at AND bounced_at IS NULL THEN 'accepted' "
-    "WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' WHEN accepted_at IS NOT NULL THEN 'accepted' "
+    "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN bounced_at IS NOT NULL THEN 'bounced' "
+    "WHEN undeliverable_at IS NOT NULL AND coalesce(accepted_at <= undeliverable_at, true) THEN 'undeliverable' "
+    "WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN accepted_at IS NOT NULL THEN 'accepted' "
     "WHEN claimed_at IS NOT NULL THEN 'claimed' ELSE 'planned' END"
 )
 
@@ -298,6 +304,7 @@ notices = Table(
     Column("person", Text, comment="who stood behind the role when it was claimed"),
     Column("claimed_at", Time),
     Column("accepted_at", Time, comment="the recipient's server took it; not yet delivered"),
+    Column("delivered_at", Time, comment="it lay in the recipient's mailbox, says a report of their server"),
     # Its message and its complaint both say so, in either order.
     Column(
         "undeliverable_at",
@@ -320,8 +327,8 @@ notices = Table(
 )
 
 _MESSAGE_STATE = (
-    "CASE WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' WHEN accepted_at IS NOT NULL THEN 'accepted' "
-    "ELSE 'claimed' END"
+    "CASE WHEN bounced_at IS NOT NULL THEN 'bounced' WHEN undeliverable_at IS NOT NULL THEN 'undeliverable' "
+    "WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN accepted_at IS NOT NULL THEN 'accepted' ELSE 'claimed' END"
 )
 
 messages = Table(
@@ -335,6 +342,8 @@ messages = Table(
     _needed("claimed_at", Time),
     Column("accepted_at", Time),
     Column("reply", Text, comment="of the server that accepted it"),
+    Column("delivered_at", Time, comment="it lay in the mailbox, says a report, kept in content like the mail"),
+    Column("bounced_at", Time, comment="it came back after it was accepted; undeliverable since then"),
     Column("undeliverable_at", Time),
     Column("reason", Text),
     Column("attempts", Integer, nullable=False, server_default=text("0"), info=WORKING),
@@ -356,6 +365,30 @@ messages = Table(
         postgresql_where=text("accepted_at IS NULL AND undeliverable_at IS NULL"),
     ),
     comment="one mail that carries one or more notices; as sent it lies in content, field mail",
+)
+
+_WEBHOOK_STATE = (
+    "CASE WHEN removed_at IS NOT NULL THEN 'removed' WHEN paused_at IS NOT NULL THEN 'paused' ELSE 'active' END"
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("contract", Text, comment="whose complaints it hears of; NULL for all"),
+    _needed("format", comment="cloudevents, wecom, dingtalk or feishu"),
+    _list("events", "the types of events it hears of"),
+    _needed(
+        "origin", comment="scheme, host and port; the whole address may be a secret and lies in content, field url"
+    ),
+    Column("state", Text, Computed(_WEBHOOK_STATE, persisted=True), nullable=False),
+    _needed("since", BigInteger, comment="position in the feed behind which it hears"),
+    _needed("created_at", Time),
+    Column("old_secret_until", Time, comment="so long the secret before the latest signs too"),
+    Column("paused_at", Time),
+    Column("paused_why", Text, comment="asked, or gone: its receiver said 410"),
+    Column("removed_at", Time),
+    comment="subscriptions of backends and group robots to what happens",
 )
 
 crowd_answers = Table(
@@ -388,7 +421,7 @@ links = Table(
     comment="which complaints belong together",
 )
 
-PROJECTIONS = (complaints, clocks, notices, messages, links, crowd_answers)
+PROJECTIONS = (complaints, clocks, notices, messages, links, crowd_answers, webhooks)
 
 # --- working tables -------------------------------------------------------------------------------------------------
 
@@ -402,6 +435,33 @@ rejects = Table(
     _needed("reason"),
     PrimaryKeyConstraint("workflow_id", "recorded_at"),
     comment="starts that cannot become a complaint",
+)
+
+circulars = Table(
+    "circulars",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _needed("digest", comment="SHA-256 of the start: other content under the same id is a conflict"),
+    _needed("command"),
+    Column("incident", Text),
+    Column("contract", Text),
+    _needed("by", comment="role, and person where named"),
+    _needed("sent_at", Time),
+    Column("finished_at", Time, comment="since then every complaint has answered or is gone"),
+    comment="commands that went to many complaints; why lies in content, stream circular/<id>",
+)
+
+letters = Table(
+    "letters",
+    metadata,
+    Column("circular", ForeignKey("circulars.id"), nullable=False),
+    _needed("complaint"),
+    Column("outcome", Text, comment="taken, refused or gone; NULL until it answers"),
+    Column("seq", Integer, comment="the ledger entry of the complaint that records the command"),
+    Column("reason", Text, comment="why it was not taken"),
+    PrimaryKeyConstraint("circular", "complaint"),
+    Index("letters_open_idx", "circular", "complaint", postgresql_where=text("outcome IS NULL")),
+    comment="what each complaint made of a circular",
 )
 
 people = Table(
@@ -435,6 +495,76 @@ holders = Table(
     _needed("position", Integer, comment="the first who may be told is told"),
     PrimaryKeyConstraint("contract", "role", "person"),
     comment="the directory: who stands behind a role now",
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True, comment="part of the token, and no secret"),
+    _needed("name", comment="what it is for, in the words of whoever made it"),
+    _needed("sha256", comment="of its secret, which is stored nowhere"),
+    Column("previous_sha256", Text, comment="of the secret before the last rotation"),
+    Column("previous_until", Time, comment="until when that one is still good"),
+    _needed("scopes", JSONB, comment="open, act, read, supervise, admin"),
+    _needed("roles", JSONB, comment="whose acts it reports; all of one party"),
+    _list("reports_for", "other parties whose words it may pass on"),
+    Column("contracts", JSONB(none_as_null=True), comment="NULL for all"),
+    Column("complaints", JSONB(none_as_null=True), comment="contract/reference each; NULL for all"),
+    Column("person", Text, comment="whose it is; NULL for a system"),
+    _needed("created_at", Time),
+    _needed("created_by"),
+    _needed("expires_at", Time),
+    Column("revoked_at", Time),
+    comment="who may come in over HTTP, and what for",
+)
+
+access_log = Table(
+    "access_log",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _needed("at", Time),
+    Column("token", Text, comment="its id; NULL where none was known"),
+    Column("person", Text, comment="whose token it is; of via cli the user of the machine"),
+    _needed("via", comment="http or cli"),
+    Column("address", Text, comment="where the request came from"),
+    _needed("action"),
+    Column("contract", Text),
+    Column("complaint", Text, comment="contract/reference"),
+    _needed("allowed", Boolean),
+    Column("reason", Text, comment="why it was refused, or what exactly was done"),
+    Index(None, "complaint", postgresql_where=text("complaint IS NOT NULL")),
+    Index(None, "token", "at"),
+    Index("access_log_refused_idx", "at", postgresql_where=text("NOT allowed")),
+    comment="every access to content and every attempt that was refused; append-only",
+)
+
+ledger_feed = Table(
+    "ledger_feed",
+    metadata,
+    _needed("stream", comment="complaint/<contract>/<reference>"),
+    _needed("seq", Integer),
+    Column(
+        "position",
+        BigInteger,
+        comment="1, 2, 3 … in the order of numbering; NULL until whoever reads the feed numbers it",
+    ),
+    PrimaryKeyConstraint("stream", "seq"),
+    UniqueConstraint("position"),
+    Index("ledger_feed_new_idx", "stream", "seq", postgresql_where=text("position IS NULL")),
+    comment="the complaints' entries in one row, for those who follow all of them",
+)
+
+webhook_cursors = Table(
+    "webhook_cursors",
+    metadata,
+    Column("webhook", Text, primary_key=True),
+    _needed("position", BigInteger, comment="everything up to it in the feed was accepted or is of no concern"),
+    Column("sent_at", Time, comment="when its receiver last accepted something"),
+    Column("attempts", Integer, nullable=False, server_default=text("0"), comment="failed since then"),
+    Column("failing_since", Time),
+    Column("tried_at", Time, comment="the latest failed attempt"),
+    Column("last_error", Text),
+    comment="how far each webhook is; no rebuild touches it, so nothing is sent again",
 )
 
 mail_slots = Table(

@@ -62,6 +62,8 @@ class Line:
     since: datetime | None = None
     due_at: datetime | None = None
     provisional: bool = False
+    calendar: str = ""
+    """The years whose holidays became known, where that is why somebody is told."""
     percent: str = ""
     act: str = ""
     """The command it tells of, or `passed` when somebody handed notices on to the recipient."""

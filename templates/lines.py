@@ -123,6 +123,7 @@ def _whole(told: Mapping[str, Any], contract: Contract | None, language: Languag
         since=told["clock_started_at"],
         due_at=told["clock_due_at"],
         provisional=bool(told["clock_provisional"]),
+        calendar=", ".join(map(str, data.get("years", ()))) if told["notice_clock"] else "",
         percent=rung if rung.endswith("%") else "",
         act=act,
         by=_who(contract, entry.by.role, entry.by.person, language) if act and entry.by.role in contract.roles else "",

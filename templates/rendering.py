@@ -58,6 +58,10 @@ class Renderer:
         """A page as HTML. Raises what Jinja raises."""
         return self._html.get_template(name).render(**_speaking(language, zone), **values)
 
+    def plain(self, name: str, language: Language, zone: ZoneInfo, **values: Any) -> str:
+        """A text that is no HTML. Raises what Jinja raises."""
+        return self._plain.get_template(name).render(**_speaking(language, zone), **values)
+
 
 def _environment(folder: Path, *, escape: bool) -> ImmutableSandboxedEnvironment:
     made = ImmutableSandboxedEnvironment(

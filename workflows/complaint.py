@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from rules.ledger import Refused
     from rules.notices import Outcome
     from rules.stage import reached
-    from workflows import search_attributes
+    from workflows import counting, search_attributes
     from workflows.beginning import Begun, Stopped, beginning
     from workflows.carried import Carried
     from workflows.details import label, markdown
@@ -166,9 +166,14 @@ class Complaint(Updates):
 
     def check(self, command: type[Command], body: Any, surplus: tuple[Any, ...]) -> None:
         """Refuses a command before it is written. Until the complaint has begun only its form can be judged."""
-        parsed = parse(command, body, surplus)
-        if self.begun:
-            self.decided(parsed)
+        try:
+            parsed = parse(command, body, surplus)
+            if self.begun:
+                self.decided(parsed)
+        except ApplicationError:
+            if self.begun:
+                counting.command(self.case.contract, command.name, "refused")
+            raise
 
     async def take(self, command: type[Command], body: Any, surplus: tuple[Any, ...]) -> Taken:
         """Carries a command out; raises an ApplicationError that says why not."""
@@ -179,6 +184,7 @@ class Complaint(Updates):
         if decision.entries and isinstance(parsed, (Merge, UndoMerge)):
             decision = await self.agreed(parsed)
         self.apply(decision)
+        counting.command(self.case.contract, command.name, "taken" if decision.entries else "repeated")
         opens = decision.opens.reference if decision.opens else None
         seq = decision.entries[0].seq if decision.entries else decision.repeats
         return Taken(complaint=self.case.id, seq=seq, event=command.event, opens=opens)
@@ -246,10 +252,13 @@ class Complaint(Updates):
                 raise Refused(f"{name} concerns two complaints and is answered; send it as an update.")
             elif name in COMMANDS:
                 command = parse(COMMANDS[name], body, surplus)
-                self.apply(decide(self.case, self.law, command, now, key=None, via="signal"))
+                decision = decide(self.case, self.law, command, now, key=None, via="signal")
+                self.apply(decision)
+                counting.command(self.case.contract, name, "taken" if decision.entries else "repeated")
             else:
                 raise Refused(f"Unknown signal; the commands are {', '.join(COMMANDS)}.")
         except (Refused, ApplicationError) as refusal:
+            counting.command(self.case.contract, name if name in COMMANDS else "unknown", "refused")
             self.apply(refuse(self.case, name, str(refusal), now))
         except (ValidationError, RuntimeError, ValueError) as error:
             self.apply(refuse(self.case, name, f"Not readable: {type(error).__name__}", now))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from activities.interface import Counts
 from rules.complaint import Complaint
 from rules.contract import Words
 from rules.judge import Wake
@@ -28,6 +29,12 @@ WORDS: dict[str, Words] = {
     "not_agreed": {"en": "**missed**, reported late, not agreed", "zh-CN": "**超时**，事后补报，未获认可"},
     "not_counted": {"en": "**missed**, reported late, does not count", "zh-CN": "**超时**，事后补报，不予认定"},
     "provisional": {"en": "provisional", "zh-CN": "暂定"},
+    "replanned": {"en": "due counted anew", "zh-CN": "期限已重新计算"},
+    "sent": {"en": "sent to", "zh-CN": "发送至"},
+    "taken": {"en": "taken", "zh-CN": "已受理"},
+    "refused": {"en": "refused", "zh-CN": "被拒绝"},
+    "gone": {"en": "gone", "zh-CN": "已不在办"},
+    "open": {"en": "not answered yet", "zh-CN": "尚未答复"},
     "cancel": {
         "en": "Cancel does not end a complaint; use the update `withdraw` or `close`.",
         "zh-CN": "取消不能终止投诉；请使用更新 `withdraw` 或 `close`。",
@@ -64,6 +71,7 @@ def markdown(law: InForce, case: Complaint, cancelled: bool) -> str:
         name = law.contract.words(promise.title) + (f" #{clock.n}" if clock.n > 1 else "")
         until = local(clock.due_at).replace(" ", NARROW)
         until += f" ({words('provisional')})" if clock.provisional else ""
+        until += f" ({words('replanned')})" if clock.replanned else ""
         said = words((clock.report or "confirmed") if clock.status == "missed" and clock.refuted_at else clock.status)
         if clock.status == "running" and clock.paused_at:
             said = words("paused")
@@ -71,3 +79,14 @@ def markdown(law: InForce, case: Complaint, cancelled: bool) -> str:
             said += f" (+{timedelta(seconds=clock.lag_seconds)})"
         lines.append(f"| {promise.clause.replace(' ', NARROW)}{NARROW} | {name} | {until}{NARROW} | {said} |")
     return "\n".join(lines)
+
+
+def circulated(language: str, command: str, counts: Counts) -> str:
+    """The current details of a circular: how many complaints answered what."""
+
+    def words(key: str) -> str:
+        return WORDS[key]["zh-CN" if language == "zh-CN" else "en"]
+
+    answers = {"taken": counts.taken, "refused": counts.refused, "gone": counts.gone, "open": counts.open}
+    rows = [f"| {words(key)} | {n:,} |" for key, n in answers.items()]
+    return "\n".join([f"**{command}** · {words('sent')} {counts.complaints:,}", "", "| | |", "|---|---|", *rows])

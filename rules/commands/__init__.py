@@ -35,6 +35,7 @@ from rules.commands.record import (
     Note,
     Reclassify,
     Recuse,
+    Replan,
     UndoMerge,
 )
 
@@ -77,6 +78,7 @@ __all__ = [
     "Recuse",
     "Reject",
     "Release",
+    "Replan",
     "Request",
     "Resolve",
     "Respond",
@@ -94,7 +96,7 @@ COMMANDS: dict[str, type[Command]] = {
     for c in (
         Respond, Answer, HandOver, UpdateCustomer, Contact, PreliminaryPlan, Findings, Propose, TellResult, Resolve,
         Accept, Reject, Withdraw, TakeBack, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Recuse, Explain,
-        Request, AnswerRequest, ContestRequest, Waive, ConfirmReport, Correct, ApproveCorrection,
+        Request, AnswerRequest, ContestRequest, Waive, ConfirmReport, Correct, ApproveCorrection, Replan,
         Link, Merge, UndoMerge, Acknowledge, Note, Close,
     )
 }  # fmt: skip

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from rules.calendar_years import Holidays, YearNumber, mistakes
 from rules.commands.base import Command, Content, EntryNumber, MaybeContent
 from rules.contract import Kind
 from rules.values import Actor, Code, Level, Name, Reference, Stated
@@ -38,6 +39,28 @@ class Assign(Command):
     name, event = "assign", "assigned"
     person: Name
     text: MaybeContent = None
+
+
+class Replan(Command):
+    """The holidays of a year became known, or were changed: every due that they touch is counted anew, and what was
+    provisional becomes final (invariants 8, 9)."""
+
+    name, event = "replan", "replanned"
+    who = ("handler", "principal")
+    years: Annotated[dict[YearNumber, Holidays], Field(min_length=1, max_length=50)]
+    """Each year whole, as it holds now: holidays by name with their days `off`, and those worked in return (`work`)."""
+    text: Content
+    """Why."""
+
+    def acts(self) -> tuple[str, ...]:
+        return ()
+
+    @model_validator(mode="after")
+    def _sound(self) -> Replan:
+        if wrong := next(mistakes(self.years), None):
+            where, reason = wrong
+            raise ValueError(f"{'.'.join(map(str, where))}: {reason}")
+        return self
 
 
 class Recuse(Command):

@@ -8,6 +8,7 @@ import socket
 import sys
 
 import aiosmtplib
+import httpx
 import pytest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -31,6 +32,13 @@ async def test_ctrl_c_and_restart_keep_everything(machine: Machine) -> None:
         mail, sender="a@example.com", recipients=["b@example.com"], hostname=LOOPBACK, port=machine.ports.smtp
     )
     keys = machine.announced("OMBUD_MASTER_KEY"), machine.announced("OMBUD_SIGNING_KEY")
+    token = machine.folder.token.read_text(encoding="utf-8").strip()
+    assert machine.printed().count(token) == 1
+    assert machine.folder.token.stat().st_mode & 0o777 == 0o600
+    async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{machine.ports.pages}") as http:
+        assert (await http.get("/v1/records", headers={"Authorization": f"Bearer {token}"})).status_code == 200
+    logs = "".join(path.read_text(encoding="utf-8") for path in machine.folder.logs.iterdir())
+    assert token not in logs
     connection = await machine.database()
     contracts = await connection.fetchval("SELECT count(*) FROM contract_versions")
     assert contracts >= 3  # those that ship
@@ -41,6 +49,7 @@ async def test_ctrl_c_and_restart_keep_everything(machine: Machine) -> None:
     assert not (machine.folder.path / "ombud.env").exists()
 
     process = await machine.ready()
+    assert token not in machine.printed()
     found = await (await Client.connect(machine.announced("TEMPORAL_ADDRESS"))).get_workflow_handle("parked").describe()
     assert found.status == WorkflowExecutionStatus.RUNNING
     assert [path for path in machine.folder.mail.glob("*.eml") if b"kept" in path.read_bytes()]

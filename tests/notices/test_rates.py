@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 
-from settings import Rate
+from settings import MailRate
 from storage.database import transaction
 from storage.stuck import stuck
 from tests.support.desk import PEOPLE, Desk
@@ -26,7 +26,7 @@ def grave() -> Story:
     return Story().open("2026-03-02 10:00", reference="R-3", level="3", kind="complaint")
 
 
-def limited(desk: Desk, **rates: Rate) -> None:
+def limited(desk: Desk, **rates: MailRate) -> None:
     """From now on these rates hold, by domain."""
     named = {domain.replace("_", "."): rate for domain, rate in rates.items()}
     desk.settings = desk.settings.model_copy(update={"mail_rates": named})
@@ -49,7 +49,7 @@ async def run(desk: Desk, *agenda: tuple[datetime, str]) -> list[tuple[datetime,
 
 async def test_no_minute_holds_more_mails_than_the_rate(desk: Desk) -> None:
     """One mail a minute to a domain: four people get theirs over three minutes, none is lost, none comes twice."""
-    limited(desk, example_com=Rate(1, MINUTE))
+    limited(desk, example_com=MailRate(1, MINUTE))
     await desk.record(told_to_all())
     start = datetime.now(UTC)
     came = await run(desk, *((start, person) for person in EVERYBODY))
@@ -60,7 +60,7 @@ async def test_no_minute_holds_more_mails_than_the_rate(desk: Desk) -> None:
 
 async def test_an_urgent_mail_goes_first(desk: Desk) -> None:
     """Of those that wait for the same domain, the one about a grave case leaves first, though it came last."""
-    limited(desk, example_com=Rate(1, MINUTE))
+    limited(desk, example_com=MailRate(1, MINUTE))
     await desk.record(told_to_all())
     start = datetime.now(UTC)
     assert (await desk.deliver("ann", desk.office_at(start))).sent == 1
@@ -75,7 +75,7 @@ async def test_an_urgent_mail_goes_first(desk: Desk) -> None:
 async def test_other_providers_do_not_wait(desk: Desk) -> None:
     """A rate is that of its domain; `*` is the rate of each domain that is not named."""
     people = PEOPLE.replace("bo@example.com", "bo@qq.com").replace("di@example.com", "di@Example.ORG")
-    limited(desk, example_com=Rate(1, MINUTE), **{"*": Rate(1, MINUTE)})
+    limited(desk, example_com=MailRate(1, MINUTE), **{"*": MailRate(1, MINUTE)})
     await desk.record(told_to_all())
     await desk.people(people)
     start = datetime.now(UTC)
@@ -85,7 +85,7 @@ async def test_other_providers_do_not_wait(desk: Desk) -> None:
 
 async def test_what_waits_for_its_turn_gathers(desk: Desk) -> None:
     """A mail is made when it may leave: what came meanwhile travels with it."""
-    limited(desk, example_com=Rate(1, MINUTE))
+    limited(desk, example_com=MailRate(1, MINUTE))
     await desk.record(told_to_all())
     start = datetime.now(UTC)
     await desk.deliver("ann", desk.office_at(start))
@@ -97,7 +97,7 @@ async def test_what_waits_for_its_turn_gathers(desk: Desk) -> None:
 
 async def test_what_waits_for_its_turn_is_not_stuck(desk: Desk) -> None:
     """A notice held by a rate is no work for anybody; one that waits for other reasons is."""
-    limited(desk, example_com=Rate(1, MINUTE))
+    limited(desk, example_com=MailRate(1, MINUTE))
     await desk.record(told_to_all())
     start = datetime.now(UTC)
     for person in EVERYBODY[:3]:

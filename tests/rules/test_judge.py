@@ -10,7 +10,7 @@ from rules.commands import COMMANDS
 from rules.complaint import fold
 from rules.judge import next_wake
 from rules.ledger import Refused
-from tests.support.story import Story, at, law, types
+from tests.support.story import SMALL, Story, at, law, types
 
 
 def test_a_clock_starts_at_receipt_and_not_when_somebody_registers_it() -> None:
@@ -443,3 +443,21 @@ def test_the_ledger_folds_to_the_state_it_came_from() -> None:
     story.tell("acknowledge", "2026-03-02 14:00", by={"role": "handler.manager"})
     story.tell("hand_over", "2026-03-02 14:01", to="handler.manager", key="k1")
     assert fold(story.entries) == story.case
+
+
+def test_a_missed_clock_that_is_no_longer_asked_for_wakes_nobody() -> None:
+    """Invariant 5: missed, then ended by another level: its ladder stops, and no timer waits for a step of it."""
+    story = Story(law(obligations={**SMALL["obligations"], "handover": LONG_HANDOVER})).open(
+        "2026-03-02 10:00", level="2"
+    )
+    story.tell("respond", "2026-03-02 10:01")
+    story.live("2026-03-02 12:30")
+    assert story.clock("handover").status == "missed"
+    story.tell("reclassify", "2026-03-02 12:40", level="1", reason="misjudged", approved_by={"role": "handler.manager"})
+    assert next_wake(story.case, story.law) is None
+    assert story.live("2026-03-20 10:00") == []
+
+
+LONG_HANDOVER = SMALL["obligations"]["handover"] | {
+    "ladder": [{"at": "due", "tell": "handler.manager"}, {"after": "1 working day", "tell": "handler.director"}]
+}

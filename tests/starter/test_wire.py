@@ -30,10 +30,11 @@ def example() -> dict[str, Any]:
 
 
 def test_the_pages_of_reference_are_those_of_the_code() -> None:
-    """docs/commands.md and the wire schema are what `python -m starter.reference` writes now."""
+    """docs/commands.md, the wire schema and the OpenAPI document are what `python -m starter.reference` writes now."""
     contract = read(reference.CONTRACT.read_text("utf-8"), "x", datetime.now(UTC)).contract
     assert reference.COMMANDS_PAGE.read_text("utf-8") == reference.commands_page(contract)
     assert json.loads(reference.WIRE_SCHEMA.read_text("utf-8")) == reference.wire_schema()
+    assert json.loads(reference.OPENAPI.read_text("utf-8")) == reference.openapi()
 
 
 def test_every_field_of_a_command_is_explained() -> None:
@@ -47,7 +48,7 @@ def test_the_schema_refuses_what_a_complaint_refuses() -> None:
     schema = reference.wire_schema()
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema)
-    assert set(schema["properties"]) == {"Complaint", "answer", *COMMANDS}
+    assert set(schema["properties"]) == {"Complaint", "Circular", "answer", *COMMANDS}
     assert validator.is_valid({"Complaint": example(), "respond": {"text": "We look."}})
     assert not validator.is_valid({"Complaint": example() | {"colour": "red"}})
     assert not validator.is_valid({"Complaint": {"contract": "c"}})

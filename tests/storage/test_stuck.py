@@ -6,7 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.decide import refuse
 from rules.directory_file import read_directory
-from storage import directory, registry
+from rules.events import EVENTS
+from rules.values import SYSTEM, Actor
+from storage import directory, feed, registry, webhooks
 from storage.content import Vault
 from storage.database import transaction
 from storage.recording import record, record_message
@@ -62,6 +64,41 @@ async def test_everything_stuck_is_listed(engine: AsyncEngine, vault: Vault) -> 
         ("refused signal", "small/R-1"): "respond: text: is missing",
         ("rejected start", "complaint/small/R-9"): "kind: is missing",
     }
+
+
+async def test_a_webhook_that_fails_or_is_gone_is_listed(engine: AsyncEngine, vault: Vault) -> None:
+    """An event that waits stands in the queue, numbered or not, so does a receiver that is gone; what was paused on
+    purpose, and what waits for no event of its own, does not."""
+    who = Actor(role="operations", person="p.ops")
+    made = {}
+    for name, events in (("failing", EVENTS), ("gone", EVENTS), ("asked", EVENTS), ("idle", ["clock.missed"])):
+        async with transaction(engine) as connection:
+            made[name] = (
+                await webhooks.subscribe(
+                    connection, vault, contract=None, format_="cloudevents", events=events,
+                    origin=f"https://{name}.example.com", url="https://x", secret="s", by=who, at=NOW,
+                )
+            ).id  # fmt: skip
+    await on_record(engine, vault, Story().open("2026-03-02 10:00"))
+    async with transaction(engine) as connection:
+        await webhooks.pause(connection, vault, made["gone"], "gone", SYSTEM, NOW)
+        await webhooks.pause(connection, vault, made["asked"], "asked", who, NOW)
+
+    async def listed() -> dict[str, str]:
+        return {item.where: item.why for item in await queue(engine) if item.what.endswith("webhook")}
+
+    gone = {f"{made['gone']} https://gone.example.com": "its receiver says 410 Gone"}
+    assert await listed() == gone | {f"{made['failing']} https://failing.example.com": "nobody has sent it yet"}
+    async with transaction(engine) as connection:
+        await feed.head(connection)
+        await webhooks.failed(connection, made["failing"], "HTTP 500", NOW)
+    assert await listed() == gone | {f"{made['failing']} https://failing.example.com": "HTTP 500"}
+    async with transaction(engine) as connection:
+        assert await webhooks.moved(connection, made["failing"], 0, 0, NOW - timedelta(minutes=1))
+    assert await listed() == gone, "a receiver that takes one after the other is not stuck"
+    async with transaction(engine) as connection:
+        assert await webhooks.moved(connection, made["failing"], 0, await feed.head(connection), NOW)
+    assert await listed() == gone
 
 
 async def test_what_is_answered_leaves_the_queue(engine: AsyncEngine, vault: Vault) -> None:

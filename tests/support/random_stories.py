@@ -64,6 +64,15 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         for clock in ("first_response#1", "handover#1")
     ],
     "contest_request": [{"by": {"role": role}} for role in ("principal.responsible_person", "third_party")],
+    "replan": [
+        {"by": {"role": "handler.owner", "person": "p.ann"}, "years": {year: [{"name": "x", **days}]}}
+        for year, days in (
+            ("2026", {"off": ["2026-03-03", "2026-03-04", "2026-03-05", "2026-03-18"]}),
+            ("2026", {"work": ["2026-03-07", "2026-03-08", "2026-03-14", "2026-03-15"]}),
+            ("2026", {"off": ["2026-03-03"], "work": ["2026-03-21", "2026-04-04"]}),
+            ("2027", {"off": ["2027-01-01"]}),
+        )
+    ],
     "note": [{}],
     "close": [{}, {"agreement": False}, {"unreachable": True}],
 }
@@ -87,6 +96,8 @@ CHAPTERS = (
     ("findings", "propose", "resolve", "tell_result", "accept", "customer_writes"),
     ("findings", "propose", "resolve", "tell_result", "reject", "resolve", "tell_result"),
     ("correct", "approve_correction"),
+    ("replan", "note", "replan"),
+    ("replan", "correct", "approve_correction"),
     ("merge", "undo_merge"),
     ("absorb", "respond", "release"),
     ("request", "answer_request"),
@@ -122,8 +133,10 @@ def patient(which: int) -> InForce:
         {"customer writes": "attach", "take back": "5 days"},
         {},
     )
+    known = {"2026": [{"name": "x", "off": ["2026-03-09", "2026-04-06"]}]}
     return law(
         **{
+            "calendar": SMALL["calendar"] | {"statutory": "CN", "published": known},
             "late reports": LATE_REPORTS[which % 2],
             "obligations": pausing,
             "confirmation": SMALL["confirmation"] | {"unreachable": {"attempts": 2}},

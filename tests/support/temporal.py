@@ -15,14 +15,21 @@ _VIRTUAL_TIME = ["frontend.WorkflowTimeSkippingEnabled=true", 'history.timerProc
 
 
 async def start_real(
-    search_attributes: Sequence[SearchAttributeKey[Any]], dynamic: Mapping[str, int] | None = None
+    search_attributes: Sequence[SearchAttributeKey[Any]],
+    dynamic: Mapping[str, int] | None = None,
+    ui_port: int | None = None,
 ) -> WorkflowEnvironment:
-    """A development server whose clock is the wall's, with values of the server's dynamic configuration."""
+    """A development server whose clock is the wall's, with values of the server's dynamic configuration.
+
+    With a port for it, it shows its Web UI there.
+    """
     return await WorkflowEnvironment.start_local(
         data_converter=DATA_CONVERTER,
         search_attributes=search_attributes,
         dev_server_existing_path=str(binary()),
         dev_server_log_level="error",
+        ui=ui_port is not None,
+        ui_port=ui_port,
         dev_server_extra_args=[
             part for key, value in (dynamic or {}).items() for part in ("--dynamic-config-value", f"{key}={value}")
         ],

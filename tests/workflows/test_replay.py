@@ -10,6 +10,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from temporal_client import DATA_CONVERTER
+from workflows.circular import Circular
 from workflows.complaint import Complaint
 
 HISTORIES = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
@@ -17,7 +18,15 @@ HISTORIES = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
 
 def test_there_is_a_history_of_every_life() -> None:
     """An empty folder would let every change pass."""
-    assert {file.stem for file in HISTORIES} >= {"quiet", "level_2", "level_3", "missed", "long"}
+    assert {file.stem for file in HISTORIES} >= {
+        "quiet",
+        "level_2",
+        "level_3",
+        "missed",
+        "long",
+        "replanned",
+        "circular",
+    }
 
 
 def recorded(file: Path) -> WorkflowHistory:
@@ -30,4 +39,4 @@ def recorded(file: Path) -> WorkflowHistory:
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.stem)
 async def test_a_recorded_history_replays(file: Path) -> None:
     """Whatever changes in the workflow or in `rules`, the commands of a running complaint come out the same."""
-    await Replayer(workflows=[Complaint], data_converter=DATA_CONVERTER).replay_workflow(recorded(file))
+    await Replayer(workflows=[Circular, Complaint], data_converter=DATA_CONVERTER).replay_workflow(recorded(file))

@@ -1,0 +1,3 @@
+"""The contract under which Ombud watches itself: its complaints are nobody's, and count in no figure."""
+
+CANARY = "canary"

@@ -1,0 +1,90 @@
+"""What stands before every request: bounds on rate and size, and the last net for our own mistakes."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from ipaddress import IPv6Address, ip_address
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from starter.api.limits import Limits
+from starter.api.problems import respond, slower
+
+LOGGER = logging.getLogger("ombud.api")
+
+LONGEST_ADDRESS = 4_096
+"""Bytes of path and query together."""
+
+LARGEST_BODY = 2_000_000
+"""Bytes; the largest input a complaint takes has some 1.5 million."""
+
+
+def origin(scope: Scope) -> str:
+    """Who asks, for counting: the address; of IPv6 the network of it, since one household has 2⁶⁴ of them."""
+    host = scope["client"][0] if scope.get("client") else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return str(host)
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+
+
+class Guard:
+    """ASGI middleware around the API."""
+
+    def __init__(self, app: ASGIApp, limits: Limits, throttled: Callable[[int, str, str], Awaitable[None]]) -> None:
+        self._app = app
+        self._limits = limits
+        self._throttled = throttled
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            stopped = await self._stopped(scope)
+            await (stopped or self._app)(scope, receive, sending)
+        except ClientDisconnect:
+            return
+        except Exception as error:  # noqa: BLE001  the last net
+            # Neither the message nor the values of a mistake go to the log: either may hold what a customer wrote.
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            LOGGER.error("a mistake of ours: %s in %s\n%s", type(error).__name__, scope.get("method"), trace)  # noqa: TRY400
+            if begun:
+                raise ConnectionAbortedError from None  # half an answer must not look like a whole one
+            detail = "A mistake of Ombud's own; it is in its log. Send it again, and tell operations if it stays."
+            await respond(500, "internal", detail)(scope, receive, send)
+
+    async def _stopped(self, scope: Scope) -> ASGIApp | None:
+        """The answer to what is not even looked at."""
+        if wait := await self._limits.address(origin(scope)):
+            await self._throttled(wait, "any", origin(scope))
+            return respond(*slower(wait))
+        if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
+            return respond(
+                414, "address-too-long", f"The address is longer than {LONGEST_ADDRESS:,} bytes; shorten it."
+            )
+        length = Headers(scope=scope).get("content-length", "0")
+        if not length.isdigit() or int(length[:20]) > LARGEST_BODY:
+            return too_large()
+        return None
+
+
+def too_large() -> ASGIApp:
+    detail = f"The body is larger than {LARGEST_BODY:,} bytes; name files as evidence instead of sending them."
+    return respond(413, "too-large", detail, {"Connection": "close"})
