@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from settings import Rate, Settings, SettingsError, environment, load_settings
+from settings import MailRate, Settings, SettingsError, environment, load_settings
 
 COMPLETE = {
     "OMBUD_DATABASE_URL": "postgresql+asyncpg://ombud:secret@db.example.com/ombud",
@@ -79,9 +79,9 @@ def test_rates_are_read_once(bare: pytest.MonkeyPatch) -> None:
     minute, hour = timedelta(minutes=1), timedelta(hours=1)
     give(bare, **COMPLETE, OMBUD_MAIL_RATES="qq.com=30/minute, Example.org=200/hour,*=600/minute")
     settings = load_settings()
-    assert settings.rate_of("li@QQ.com") == ("qq.com", Rate(30, minute))
-    assert settings.rate_of("li@example.org") == ("example.org", Rate(200, hour))
-    assert settings.rate_of("li@mail.qq.com") == ("mail.qq.com", Rate(600, minute))
+    assert settings.rate_of("li@QQ.com") == ("qq.com", MailRate(30, minute))
+    assert settings.rate_of("li@example.org") == ("example.org", MailRate(200, hour))
+    assert settings.rate_of("li@mail.qq.com") == ("mail.qq.com", MailRate(600, minute))
     give(bare, OMBUD_MAIL_RATES="qq.com=30/minute")
     assert load_settings().rate_of("li@example.org") == ("example.org", None)
 
