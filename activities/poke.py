@@ -7,6 +7,7 @@ from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.interface import OUTCOME, POKE, POST, complaint_id, post_id
+from labels import Label
 from rules.notices import Outcome
 
 FIRST = Priority(priority_key=1)
@@ -27,7 +28,7 @@ async def poke(client: Client, task_queue: str, person: str, *, urgent: bool = F
         start_signal=POKE,
         start_signal_args=[urgent],
         priority=FIRST,
-        static_summary=f"Mail to {person}",
+        static_summary=Label(f"Mail to {person}"),
     )
 
 

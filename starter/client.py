@@ -24,6 +24,7 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.interface import complaint_id
+from labels import Label
 from rules import ledger
 from rules.commands import Command, OpenComplaint
 from rules.decide import open_complaint
@@ -129,9 +130,7 @@ class Ombud:
                     # A start that failed for a reason may be sent again, corrected. The register sees to the rest.
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                     search_attributes=search_attributes.at_start(start),
-                    static_summary=" · ".join(
-                        filter(None, (start.kind, start.category, start.level and f"level {start.level}"))
-                    ),
+                    static_summary=_summary(start),
                 )
             except WorkflowAlreadyStartedError:
                 return await self._already(start, self.temporal.get_workflow_handle(workflow_id))
@@ -187,7 +186,7 @@ class Ombud:
                 id=handle.id,
                 task_queue=self.task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                static_summary="revived",
+                static_summary=Label("revived"),
             )
 
     async def state(self, complaint: str) -> reading.State:
@@ -292,6 +291,6 @@ def _body(command: Command) -> dict[str, Any]:
     return command.model_dump(mode="json", exclude_none=True)
 
 
-def _summary(start: OpenComplaint) -> str:
+def _summary(start: OpenComplaint) -> Label:
     """What the Web UI shows beside the id."""
-    return " · ".join(filter(None, (start.kind, start.category, start.level and f"level {start.level}")))
+    return Label(" · ".join(filter(None, (start.kind, start.category, start.level and f"level {start.level}"))))

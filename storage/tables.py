@@ -120,11 +120,13 @@ content_keys = Table(
     "content_keys",
     metadata,
     Column("stream", Text, primary_key=True),
-    Column("wrapped", LargeBinary, comment="the stream's key under the master key; NULL once destroyed"),
-    Column("nonce", LargeBinary),
-    _needed("master_key_id", comment="which master key wraps it"),
     _needed("created_at", Time, server_default=text("now()")),
     Column("destroyed_at", Time, comment="since then nobody can read this stream's content"),
+    Column(
+        "wraps",
+        JSONB(none_as_null=True),
+        comment="the key under each master key: id to nonce and ciphertext in hex; NULL once destroyed",
+    ),
     comment="one key a stream; destroying it is erasure",
 )
 

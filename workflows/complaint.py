@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
     from activities.interface import LOAD, OUTCOME, Ledger, Registered, Stream
+    from labels import Label
     from rules.commands import COMMANDS, Command
     from rules.complaint import Complaint as Case
     from rules.decide import Decision, cancel, decide, deliver, refuse, tick
@@ -112,7 +113,7 @@ class Complaint(Updates):
                 await workflow.wait_condition(
                     lambda: self.wake != armed or over(),  # noqa: B023  armed stands still while we wait
                     timeout=armed.at - now if armed else None,
-                    timeout_summary=label(self.law, self.case, armed) if armed else None,
+                    timeout_summary=Label(label(self.law, self.case, armed)) if armed else None,
                 )
 
     async def record(self) -> None:

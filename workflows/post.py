@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.interface import DELIVER, POKE, POST, Delivered
+    from labels import Label
 
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=10))
 """Without end, at a growing distance: a dead mail server delays notices and loses none (invariant 15)."""
@@ -56,7 +57,7 @@ class Post:
             retry_policy=RETRY,
             # A try that is under way ends by itself; only the wait for the next one is cut short.
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary="deliver by mail",
+            summary=Label("deliver by mail"),
         )
         await workflow.wait_condition(lambda: round_.done() or self._urgent)
         if not round_.done():
@@ -73,5 +74,5 @@ class Post:
         """Lets what is not urgent gather for one mail."""
         with suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: self._urgent, timeout=timedelta(seconds=seconds), timeout_summary="gather for one mail"
+                lambda: self._urgent, timeout=timedelta(seconds=seconds), timeout_summary=Label("gather for one mail")
             )
