@@ -20,7 +20,7 @@ from uuid import uuid4
 from pydantic import ConfigDict
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import RawValue, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.interface import complaint_id
@@ -36,12 +36,13 @@ from starter.errors import (
     Closed,
     Conflict,
     Invalid,
+    Misconfigured,
     NotFound,
     Refused,
     Unreachable,
 )
 from starter.postgres import postgres, settings_in_force
-from starter.temporal_errors import temporal_errors
+from starter.temporal_errors import SEALED, temporal_errors
 from storage import contracts, reading
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 from temporal_client import TemporalUnreachableError, connect_temporal
@@ -140,7 +141,7 @@ class Ombud:
         """Tell a complaint (`contract/reference`) what was done, and have it judged at once.
 
         `key` names the command for ever: sent again with the same content it changes nothing and gets the same answer.
-        Raises Refused, NotFound, Closed, NoWorker, Unreachable.
+        Raises Refused, NotFound, Closed, NoWorker, Misconfigured, Unreachable.
         """
         command = _keyed(command, key)
         update_id = f"{command.key}:{command.name}:{digest(command)[:16]}"
@@ -152,6 +153,8 @@ class Ombud:
                     )
         except NotFound:
             return await self._after_the_end(complaint, command)
+        if isinstance(answer, RawValue):
+            raise Misconfigured(f"{command.name} was taken, but the answer is sealed. {SEALED}")
         return Told.model_validate(answer)
 
     async def send(self, complaint: str, command: Command, *, key: str | None = None) -> None:

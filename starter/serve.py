@@ -1,4 +1,4 @@
-"""The HTTP server: the pages that mails link to, and a sign of life. `ombud serve`."""
+"""The HTTP server: the pages that mails link to, the codec endpoint, and a sign of life. `ombud serve`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from settings import Settings, SettingsError, load_settings
 from starter.client import Ombud
+from starter.codec_endpoint import codec_endpoint
 from starter.pages import PageError, Pages
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
 from temporal_client import TemporalUnreachableError, connect_temporal
@@ -66,6 +67,8 @@ def application(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> FastAP
             return PlainTextResponse("Postgres does not answer\n", 503)
         return PlainTextResponse("ok\n")
 
+    if settings.codec_token is not None:
+        app.mount("/codec", codec_endpoint(settings, ombud.temporal.namespace))
     return app
 
 
