@@ -18,14 +18,17 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from activities.erasing import Eraser
 from activities.mailer import Mailer
 from activities.post import PostOffice
 from activities.records import Records
+from activities.schedule import keep_schedules
 from settings import Settings, SettingsError, load_settings
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
 from temporal_client import TemporalUnreachableError, connect_temporal
 from workflows.complaint import Complaint
 from workflows.post import Post
+from workflows.retention import Retention
 from workflows.search_attributes import ALL
 
 LOGGER = logging.getLogger("ombud.worker")
@@ -48,12 +51,13 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
     engine = create_engine(settings.database_url)
     try:
         records = Records(engine, client, settings)
+        eraser = Eraser(engine, client, settings)
         posts = PostOffice(engine, client, Mailer(settings), settings)
         async with Worker(
             client,
             task_queue=settings.task_queue,
-            workflows=[Complaint, Post],
-            activities=[*records.activities, *posts.activities],
+            workflows=[Complaint, Post, Retention],
+            activities=[*records.activities, *posts.activities, *eraser.activities],
             graceful_shutdown_timeout=timedelta(seconds=20),
             max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         ) as running:
@@ -72,6 +76,7 @@ async def main() -> int:
         settings = load_settings()
         client = await connect_temporal()
         await _look_at_postgres(settings)
+        await _schedules(client, settings)
         async with worker(client, settings):
             LOGGER.info("working on task queue %s of namespace %s", settings.task_queue, client.namespace)
             await stop.wait()
@@ -94,6 +99,14 @@ async def _look_at_postgres(settings: Settings) -> None:
         LOGGER.warning("%s\nClocks run meanwhile; records and notices wait.", error)
     finally:
         await engine.dispose()
+
+
+async def _schedules(client: Client, settings: Settings) -> None:
+    """Without its schedule nothing is erased by itself; complaints run all the same."""
+    try:
+        await keep_schedules(client, settings.task_queue)
+    except RPCError as error:
+        LOGGER.warning("The daily sweep cannot be scheduled: %s. `ombud retention` does one by hand.", error)
 
 
 async def _search_attributes(client: Client) -> None:

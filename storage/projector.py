@@ -12,7 +12,7 @@ from typing import Any
 
 from rules.ledger import Entry
 from storage.changes import Changes, Row
-from storage.tables import clocks, complaints, messages, notices
+from storage.tables import clocks, complaints, holds, messages, notices
 
 _AS_OPENED = (
     *("contract", "reference", "kind", "category", "level", "grade", "channel", "language", "route"),
@@ -65,6 +65,29 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
             case "undeliverable" | "bounced":
                 changes.change(messages, {"id": message}, {"undeliverable_at": at, "reason": data["reason"]})
                 changes.change(notices, {"message": message}, {"undeliverable_at": at})
+
+
+def project_privacy(changes: Changes, complaint: str, entries: Sequence[Entry]) -> None:
+    """The entries about the content of one complaint, in order:
+
+    - `held`: data `until`, or nothing for a hold that stands until it is lifted
+    - `hold_lifted`: data `hold`, the entry that set it
+    - `erased`: data `why`, `request` or `retention`
+    - `forgotten`: Temporal's histories are gone, too
+    """
+    for entry in entries:
+        at, by = entry.occurred_at, entry.by.person or entry.by.role
+        match entry.type:
+            case "held":
+                row = {"complaint": complaint, "n": entry.seq, "until": _time(entry.data.get("until"))}
+                changes.add(holds, row | {"set_at": at, "set_by": by})
+            case "hold_lifted":
+                where = {"complaint": complaint, "n": entry.data["hold"]}
+                changes.change(holds, where, {"lifted_at": at, "lifted_by": by})
+            case "erased":
+                changes.change(complaints, {"id": complaint}, {"erased_at": at, "erased_why": entry.data["why"]})
+            case "forgotten":
+                changes.change(complaints, {"id": complaint}, {"forgotten_at": at})
 
 
 def _opened(complaint: str, version: str, entry: Entry) -> Row:

@@ -4,14 +4,15 @@ Three kinds stand side by side:
 
 - **Sources**: `ledger`, `registry`, `contract_versions`, `content`. The database itself refuses to change or remove a
   row of them. `content_keys` is the one exception: destroying a key is erasure (invariant 19).
-- **Projections**: `complaints`, `clocks`, `notices`, `messages`. Derived from the ledger by `storage.projector` and by
-  nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING` are the exception: they say
-  how a delivery is going, stand in no ledger and are not compared.
+- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `holds`. Derived from the ledger by
+  `storage.projector` and by nothing else; `storage.rebuild` derives them again and compares. Columns marked `WORKING`
+  are the exception: they say how a delivery is going, stand in no ledger and are not compared.
 - **Working tables**: `people`, `holders` and `directory_version` (the directory, live), `rejects` (starts that cannot
   become a complaint).
 
-A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>` and
-`message/<message id>`; content lies under the stream and sequence of the entry that refers to it.
+A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>`,
+`message/<message id>`, and `privacy/<contract>/<reference>` for holds and erasure, which go on after the workflow has
+ended; content lies under the stream and sequence of the entry that refers to it.
 """
 
 from __future__ import annotations
@@ -182,6 +183,9 @@ complaints = Table(
     Column("closed_reason", Text),
     _needed("history", Boolean, comment="an old case brought in for the record: nobody was told"),
     _objects("flags", "what is odd about it, by the sequence of the entry that says so"),
+    Column("erased_at", Time, comment="since then nobody can read what the customer said"),
+    Column("erased_why", Text, comment="request or retention"),
+    Column("forgotten_at", Time, comment="when Temporal's histories of an erased complaint were deleted, too"),
     Index(None, "contract", "received_at"),
     Index("complaints_open_idx", "contract", "stage", postgresql_where=text("closed_at IS NULL")),
     comment="one row a complaint, as it stands now",
@@ -325,7 +329,23 @@ messages = Table(
     comment="one mail that carries one or more notices; as sent it lies in content, field mail",
 )
 
-PROJECTIONS = (complaints, clocks, notices, messages)
+holds = Table(
+    "holds",
+    metadata,
+    _needed("complaint"),
+    _needed(
+        "n", Integer, comment="the entry that set it, in the stream privacy/<complaint>; its reason lies in content"
+    ),
+    _needed("set_at", Time),
+    _needed("set_by", comment="person, else role"),
+    Column("until", Time, comment="NULL until lifted"),
+    Column("lifted_at", Time),
+    Column("lifted_by", Text),
+    PrimaryKeyConstraint("complaint", "n"),
+    comment="complaints whose content must be kept: while one of its holds stands, nothing is erased",
+)
+
+PROJECTIONS = (complaints, clocks, notices, messages, holds)
 
 # --- working tables -------------------------------------------------------------------------------------------------
 

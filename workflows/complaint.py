@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from activities.interface import LOAD, OUTCOME, Ledger, Registered, Stream
+    from activities.interface import LOAD, OUTCOME, RENEW, Ledger, Registered, Stream
     from labels import Label
     from rules.commands import COMMANDS, Command
     from rules.complaint import Complaint as Case
@@ -42,6 +42,7 @@ class Complaint(Updates):
         self.begun = False
         self.stopped = False
         self.cancelled = False
+        self.renewed = False
         self.case: Case
         self.law: InForce
         self.outbox: Outbox
@@ -101,7 +102,9 @@ class Complaint(Updates):
 
         def over() -> bool:
             long = workflow.info().is_continue_as_new_suggested() and self.outbox.light()
-            return self.case.closed is not None or long or self.records.done()
+            # Words on their way to their record must not pass into the next history.
+            renewed = self.renewed and not self.outbox.entries
+            return self.case.closed is not None or long or renewed or self.records.done()
 
         while not over():
             armed = self.wake
@@ -181,6 +184,8 @@ class Complaint(Updates):
             body, surplus = (values[0], tuple(values[1:])) if values else (None, ())
             if name == OUTCOME:
                 self.apply(deliver(self.case, self.law, Outcome.model_validate(body), now))
+            elif name == RENEW:
+                self.renewed = True
             elif name in COMMANDS:
                 command = parse(COMMANDS[name], body, surplus)
                 self.apply(decide(self.case, self.law, command, now, key=None, via="signal"))
