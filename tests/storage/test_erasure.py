@@ -101,7 +101,7 @@ async def test_a_mail_without_words_stays(engine: AsyncEngine, vault: Vault) -> 
 
 async def test_a_mail_with_words_goes(engine: AsyncEngine, vault: Vault) -> None:
     """Where the contract lets words into mails, every mail about the complaint goes with it, and no other."""
-    words = {"privacy": {"content in mail": True}}
+    words: dict[str, Any] = {"privacy": {"content in mail": True}}
     first, second = closed(**words), closed("R-2", **words)
     async with transaction(engine) as connection:
         await recorded(connection, vault, first, second)
@@ -148,7 +148,7 @@ async def test_a_hold_without_end_stands_until_lifted(engine: AsyncEngine, vault
 
 async def test_a_hold_keeps_the_mails_it_shares(engine: AsyncEngine, vault: Vault) -> None:
     """A mail that speaks of a held complaint is evidence, also when another complaint in it asks for erasure."""
-    words = {"privacy": {"content in mail": True}}
+    words: dict[str, Any] = {"privacy": {"content in mail": True}}
     first, second = closed(**words), closed("R-2", **words)
     async with transaction(engine) as connection:
         await recorded(connection, vault, first, second)
@@ -160,7 +160,7 @@ async def test_a_hold_keeps_the_mails_it_shares(engine: AsyncEngine, vault: Vaul
 
 async def test_what_the_contract_keeps(engine: AsyncEngine, vault: Vault) -> None:
     """`at least` refuses a request until its time is over, and as long as the complaint is open."""
-    kept = {"retention": {"at least": "10 days"}}
+    kept: dict[str, Any] = {"retention": {"at least": "10 days"}}
     still_open = Story(law(notices={"open": "handler.manager"}, **kept)).open("2026-03-02 10:00", reference="R-2")
     async with transaction(engine) as connection:
         await recorded(connection, vault, closed(**kept), still_open)
@@ -174,7 +174,7 @@ async def test_what_the_contract_keeps(engine: AsyncEngine, vault: Vault) -> Non
 
 async def test_what_is_due(engine: AsyncEngine, vault: Vault) -> None:
     """A sweep finds closed complaints from the end of their time on, in batches, holds named, the erased no more."""
-    kept = {"retention": {"content": "30 days"}}
+    kept: dict[str, Any] = {"retention": {"content": "30 days"}}
     stories = [closed(f"R-{n}", **kept) for n in range(1, 6)]
     still_open = Story(law(notices={"open": "handler.manager"}, **kept)).open("2026-03-02 10:00", reference="R-9")
     now = datetime(2026, 4, 1, 16, tzinfo=UTC)  # midnight after the 30th day in Shanghai
