@@ -18,6 +18,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from activities.between import Between
 from activities.erasing import Eraser
 from activities.mailer import Mailer
 from activities.post import PostOffice
@@ -52,12 +53,13 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
     try:
         records = Records(engine, client, settings)
         eraser = Eraser(engine, client, settings)
+        between = Between(client, settings.task_queue)
         posts = PostOffice(engine, client, Mailer(settings), settings)
         async with Worker(
             client,
             task_queue=settings.task_queue,
             workflows=[Complaint, Post, Retention],
-            activities=[*records.activities, *posts.activities, *eraser.activities],
+            activities=[*records.activities, *posts.activities, *between.activities, *eraser.activities],
             graceful_shutdown_timeout=timedelta(seconds=20),
             max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         ) as running:

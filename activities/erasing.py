@@ -66,10 +66,13 @@ class Eraser:
         async with self._transaction() as connection:
             complaints = await erasure.remembered(connection, so_far.behind, BATCH)
         for complaint in complaints:
-            try:
-                await forget(self._client, complaint)
-            except RPCError as error:
-                raise _again(error) from None
+            async with self._transaction() as connection:
+                carriers = await erasure.carriers(connection, complaint)
+            for carrier in carriers:
+                try:
+                    await forget(self._client, carrier)
+                except RPCError as error:
+                    raise _again(error) from None
             async with self._transaction() as connection:
                 await erasure.forgotten(connection, self._vault, complaint, SYSTEM, datetime.now(UTC))
             activity.heartbeat()

@@ -17,6 +17,7 @@ REVIVE = "revive"
 DELIVER = "deliver"
 SWEEP = "erase_what_is_due"
 FORGET = "forget_what_was_erased"
+ASK = "ask"
 
 POST = "Post"
 """The workflow that delivers what waits for one person; `post_id` is its id."""
@@ -156,3 +157,22 @@ class Swept(Value):
             cursor=batch.cursor,
             behind=batch.behind,
         )
+
+
+class Question(Value):
+    """What one complaint asks of another."""
+
+    complaint: str
+    """The one asked, `contract/reference`."""
+    command: str
+    """A command of `rules.commands.BETWEEN`."""
+    body: dict[str, Any]
+    key: str
+    also_when_closed: bool = False
+    """Whether one that has ended is run again to answer."""
+
+
+class Answer(Value):
+    """The other agreed, unless it says why not."""
+
+    refusal: str = ""

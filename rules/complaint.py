@@ -80,9 +80,44 @@ class Correction(Value):
 
 
 class Closing(Value):
+    """The case is over; what closed it, and for a merged one the complaint that goes on."""
+
     seq: int
     at: Instant
     reason: str
+    act: int
+    """The entry that it follows from, or is itself."""
+    into: str | None = None
+
+
+class Interlude(Value):
+    """A time for which the case was closed, until something reopened it."""
+
+    seq: int
+    """The entry that reopened it."""
+    since: Instant
+    until: Instant
+    reason: str
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether this time is nobody's. A closing that was a mistake stopped nothing: it never was."""
+        return self.reason in {"withdrawal taken back", "customer wrote", "rejected"} and self.since < self.until
+
+
+class Absorbed(Value):
+    """A complaint merged into this one, with the receipt that it had."""
+
+    seq: int
+    complaint: Reference
+    received_at: Instant
+
+
+class Recusal(Value):
+    """Somebody who may have nothing to do with the case (rule 37)."""
+
+    seq: int
+    person: Name
 
 
 class Complaint(Value):
@@ -94,7 +129,10 @@ class Complaint(Value):
     recorded_at: Instant
     grade: str | None = None
     language: str | None = None
-    against: str | None = None
+    channel: str = ""
+    complainant: str | None = None
+    needs: tuple[str, ...] = ()
+    recusals: tuple[Recusal, ...] = ()
     history: bool = False
     owner: str | None = None
     seq: int = 0
@@ -107,6 +145,12 @@ class Complaint(Value):
     keys: dict[str, tuple[str, int]] = {}
     """Idempotency key: digest of its command, and the entry that records it."""
     rejections: tuple[int, ...] = ()
+    interludes: tuple[Interlude, ...] = ()
+    absorbed: tuple[Absorbed, ...] = ()
+    own_receipt: Instant | None = None
+    """Its own receipt, while that of an absorbed complaint counts."""
+    followed: int = 0
+    """Complaints that were opened to follow this one, since the customer wrote after its end."""
     corrections: tuple[Correction, ...] = ()
     requests: tuple[Asked, ...] = ()
     closed: Closing | None = None
@@ -128,16 +172,29 @@ class Complaint(Value):
         """What was done by this entry; nothing when it was taken back."""
         return next((act for act in self.acts if act.seq == seq and act.notice is None), None)
 
+    @property
+    def against(self) -> tuple[str, ...]:
+        """Everybody who may have nothing to do with it (rule 37)."""
+        return tuple(dict.fromkeys(recusal.person for recusal in self.recusals))
+
+    @property
+    def reopened(self) -> tuple[int, ...]:
+        """The entries by which the customer set the case back to work, in order."""
+        wrote = (interlude.seq for interlude in self.interludes if interlude.reason == "customer wrote")
+        return tuple(sorted((*self.rejections, *wrote)))
+
+    def done(self, *names: str) -> list[Act]:
+        """These acts since the customer last set the case back to work."""
+        since = self.reopened[-1] if self.reopened else 0
+        return [act for act in self.acts if act.seq > since and not set(names).isdisjoint(act.names)]
+
     def did(self, *names: str) -> bool:
-        """Whether one of these acts happened since the last rejection."""
-        since = self.rejections[-1] if self.rejections else 0
-        return any(act.seq > since and not set(names).isdisjoint(act.names) for act in self.acts)
+        """Whether one of these acts happened since then."""
+        return bool(self.done(*names))
 
     def last(self, *names: str) -> datetime | None:
-        """When one of these acts last happened since the last rejection."""
-        since = self.rejections[-1] if self.rejections else 0
-        times = [act.at for act in self.acts if act.seq > since and not set(names).isdisjoint(act.names)]
-        return max(times, default=None)
+        """When one of them last happened since then."""
+        return max((act.at for act in self.done(*names)), default=None)
 
 
 def fold(entries: list[Entry]) -> Complaint:
@@ -156,7 +213,10 @@ def opened(entry: Entry) -> Complaint:
         recorded_at=entry.recorded_at,
         grade=data.get("grade"),
         language=data.get("language"),
-        against=data.get("against"),
+        channel=data.get("channel", ""),
+        complainant=data.get("complainant"),
+        needs=tuple(data.get("needs") or ()),
+        recusals=(Recusal(seq=entry.seq, person=data["against"]),) if data.get("against") else (),
         history=data.get("history", False),
         seq=entry.seq,
         episodes=(
@@ -196,7 +256,7 @@ def evolve(case: Complaint, entry: Entry) -> Complaint:
     return case.model_copy(update=change) if (change := _change(case, entry)) else case
 
 
-def _change(case: Complaint, entry: Entry) -> dict[str, Any]:  # noqa: PLR0911, PLR0912  one for each type
+def _change(case: Complaint, entry: Entry) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912  one for each type
     """What an entry changes by its type."""
     data = entry.data
     match entry.type:
@@ -204,8 +264,15 @@ def _change(case: Complaint, entry: Entry) -> dict[str, Any]:  # noqa: PLR0911, 
             return {"episodes": (*case.episodes, _episode(case, entry))}
         case "assigned":
             return {"owner": data["person"]}
+        case "recused":
+            recusal = Recusal(seq=entry.seq, person=data["person"])
+            owner = None if case.owner == recusal.person else case.owner
+            return {"recusals": (*case.recusals, recusal), "owner": owner}
         case "customer_wrote":
-            return {"messages": (*case.messages, _act(entry))}
+            followed = case.followed + bool(data.get("opens"))
+            return {"messages": (*case.messages, _act(entry)), "followed": followed}
+        case "absorbed" | "released":
+            return _merged(case, entry)
         case "requested":
             due_at = datetime.fromisoformat(data["due"])
             asked = Asked(seq=entry.seq, party=data["party"], role=data["of"], due_at=due_at)
@@ -221,7 +288,17 @@ def _change(case: Complaint, entry: Entry) -> dict[str, Any]:  # noqa: PLR0911, 
         case "rejected":
             return {"rejections": (*case.rejections, entry.seq)}
         case "closed":
-            return {"closed": Closing(seq=entry.seq, at=entry.occurred_at, reason=data["reason"])}
+            act, into = data.get("act", entry.seq), data.get("into")
+            closing = Closing(seq=entry.seq, at=entry.occurred_at, reason=data["reason"], act=act, into=into)
+            return {"closed": closing}
+        case "reopened" if case.closed:
+            over = Interlude(
+                seq=entry.seq,
+                since=case.closed.at,
+                until=max(case.closed.at, entry.occurred_at),
+                reason=data["reason"],
+            )
+            return {"closed": None, "interludes": (*case.interludes, over)}
         case "acknowledged":
             answer = {"acknowledged": entry.seq, "until": _until(data)}
             answered = (n.model_copy(update=answer) if n.key in data["notices"] else n for n in case.notices)
@@ -282,21 +359,53 @@ def _corrected(case: Complaint, entry: Entry) -> dict[str, Any]:
         new["acts"] = tuple(act for act in case.acts if act.seq != seq)
         new["messages"] = tuple(message for message in case.messages if message.seq != seq)
         new["rejections"] = tuple(rejection for rejection in case.rejections if rejection != seq)
+        new["recusals"] = tuple(recusal for recusal in case.recusals if recusal.seq != seq)
         return new
     moved, learned = {"at": to}, {"at": to, "recorded_at": entry.recorded_at}
+    if case.closed and case.closed.act == seq:
+        new["closed"] = case.closed.model_copy(update=moved)
     new["acts"] = tuple(act.model_copy(update=learned) if act.seq == seq else act for act in case.acts)
     new["messages"] = tuple(m.model_copy(update=moved) if m.seq == seq else m for m in case.messages)
-    opening = seq == case.episodes[0].seq
-    new["received_at"] = to if opening else case.received_at
+    if seq == case.episodes[0].seq:
+        return new | _received(case, to, case.absorbed)
     new["episodes"] = tuple(
-        episode.model_copy(
-            update=dict.fromkeys(_FROM_RECEIPT[episode.reason] if opening else _KNOWN[episode.reason], to)
-        )
-        if opening or episode.seq == seq
-        else episode
+        episode.model_copy(update=dict.fromkeys(_KNOWN[episode.reason], to)) if episode.seq == seq else episode
         for episode in case.episodes
     )
     return new
+
+
+def _merged(case: Complaint, entry: Entry) -> dict[str, Any]:
+    """Another complaint's receipt and acts join this one, or leave it again."""
+    data, own = entry.data, case.own_receipt or case.received_at
+    if entry.type == "released":
+        gone = next((a for a in case.absorbed if a.complaint == data["complaint"]), None)
+        if gone is None:
+            return {}
+        absorbed = tuple(a for a in case.absorbed if a is not gone)
+        acts = tuple(act for act in case.acts if act.seq != gone.seq)
+        messages = tuple(message for message in case.messages if message.seq != gone.seq)
+        return {"absorbed": absorbed, "acts": acts, "messages": messages, **_received(case, own, absorbed)}
+    joined = Absorbed(
+        seq=entry.seq, complaint=data["complaint"], received_at=datetime.fromisoformat(data["received_at"])
+    )
+    absorbed = (*case.absorbed, joined)
+    acts = tuple(Act.model_validate(done | {"seq": entry.seq}) for done in data["done"])
+    new = {"absorbed": absorbed, "acts": (*case.acts, *acts), **_received(case, own, absorbed)}
+    if unanswered := data.get("unanswered"):
+        written = datetime.fromisoformat(unanswered)
+        message = Act(seq=entry.seq, names=(), at=written, recorded_at=entry.recorded_at)
+        new["messages"] = (*case.messages, message)
+    return new
+
+
+def _received(case: Complaint, own: datetime, absorbed: tuple[Absorbed, ...]) -> dict[str, Any]:
+    """The case as received at the earliest of its own receipt and those of the complaints merged into it."""
+    at = min((own, *(a.received_at for a in absorbed)))
+    episodes = tuple(
+        episode.model_copy(update=dict.fromkeys(_FROM_RECEIPT[episode.reason], at)) for episode in case.episodes
+    )
+    return {"received_at": at, "own_receipt": own if absorbed else None, "episodes": episodes}
 
 
 _FROM_RECEIPT: dict[str, tuple[str, ...]] = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from rules import corrections, waits
+from rules import closing, corrections, merging, waits
 from rules.commands import (
+    Absorb,
     Acknowledge,
     AnswerRequest,
     ApproveCorrection,
@@ -17,11 +18,18 @@ from rules.commands import (
     Contact,
     ContestRequest,
     Correct,
+    CustomerWrites,
     Explain,
     HandOver,
+    Link,
+    Merge,
     Reclassify,
+    Recuse,
     Reject,
+    Release,
     Request,
+    TakeBack,
+    UndoMerge,
     Waive,
 )
 from rules.complaint import Complaint
@@ -55,30 +63,36 @@ def happened(given: datetime | None, now: datetime, field_name: str) -> tuple[da
 def doer(case: Complaint, law: InForce, command: Command) -> Actor:
     """Who did it; checks that the role exists and may (docs/commands.md), and rule 37."""
     by = command.by or Actor(role=command.who[0])
-    parties = {"handler", "principal", "third_party", "complainant"}
+    parties = {"handler", "principal", "third_party", "complainant"} | set(command.who)
     for actor in (by, command.reported_by, command.on_behalf_of):
         if actor and actor.role not in law.contract.roles and actor.role not in parties:
             raise Refused(f"Unknown role {actor.role!r}; the contract has {', '.join(law.contract.roles)}.")
-        if actor and actor.person and actor.person == case.against:
+        if actor and actor.person and actor.person in case.against:
             raise Refused(f"{actor.person} is complained about and may not act on this complaint (rule 37).")
     if by.role.partition(".")[0] not in command.who:
         raise Refused(f"{by.role} may not {command.name}; {' or '.join(command.who)} may.")
     return by
 
 
-def check(case: Complaint, law: InForce, command: Command, by: Actor, now: datetime) -> dict[str, Any]:
+def check(  # noqa: C901, PLR0912  one for each command
+    case: Complaint, law: InForce, command: Command, by: Actor, now: datetime
+) -> dict[str, Any]:
     """The command's own conditions, and what the ledger keeps of it."""
-    data = command.facts()
+    data, at = command.facts(), command.occurred_at or now
     match command:
-        case HandOver(to=role) | Contact(role=role):
+        case HandOver(to=role):
             known("role", role, tuple(law.contract.roles))
-        case Assign(person=person) if person == case.against:
+        case Contact(role=role):
+            known("role", role, (*law.contract.roles, "complainant"))
+        case Assign(person=person) if person in case.against:
             raise Refused(f"{person} is complained about and may not own this complaint (rule 37).")
         case Reclassify():
             data |= _check_classes(case, law, command)
             known_at, original = happened(command.known_at, now, "known_at")
             data |= {"known_at": known_at.isoformat(), "known_at_given": original} if original else {}
             if command.category:
+                default = law.contract.categories[command.category].default_level
+                data |= {"level": default} if default and not (command.level or case.now_is.level) else {}
                 data["route"] = law.contract.categories[command.category].route or law.contract.owner
         case Explain():
             if not any(clock.missed and not clock.cleared_at for clock in case.clocks):
@@ -86,16 +100,21 @@ def check(case: Complaint, law: InForce, command: Command, by: Actor, now: datet
         case Acknowledge():
             data["notices"] = _acknowledges(case, law, command, by)
         case Reject():
-            if len(case.rejections) >= law.contract.confirmation.reopenings:
-                raise Refused(
-                    f"The customer rejected {len(case.rejections)} times, as often as the contract reopens; "
-                    "close with agreement: false."
-                )
-        case Close(agreement=agreement):
-            if not agreement and len(case.rejections) < law.contract.confirmation.reopenings:
-                left = law.contract.confirmation.reopenings - len(case.rejections)
-                raise Refused(f"The customer may still reject {left} times; close without agreement comes after that.")
-            data["reason"] = "confirmed" if agreement else "without agreement"
+            closing.rejectable(case, law, at)
+        case Close():
+            data["reason"] = closing.closable(case, law, command)
+        case TakeBack():
+            closing.taken_back(case, law, at)
+        case CustomerWrites():
+            data |= closing.written_after(case, law, at)
+        case Merge() | UndoMerge() | Absorb() | Release():
+            data |= merging.check(case, command)
+        case Link(to=to) if to == case.reference:
+            raise Refused("A complaint cannot be linked to itself; name the other one.")
+        case Recuse(person=person):
+            if person in case.against:
+                raise Refused(f"{person} may have nothing to do with this complaint already.")
+            data["against"] = [*case.against, person]
         case _:
             data |= _about_others(case, law, command, by, now)
     return data

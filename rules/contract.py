@@ -238,13 +238,35 @@ class Validity(Section):
         return self.starts <= day and (self.ends is None or day <= self.ends)
 
 
+class Unreachable(Section):
+    """When a complaint may close because the customer cannot be reached."""
+
+    attempts: Annotated[int, Field(ge=1)]
+    """Tries on record since the customer was last heard of."""
+    days: Annotated[int, Field(ge=1)] = 1
+    """On so many different dates, in the calendar's zone."""
+
+
 class Confirmation(Section):
     """How a complaint ends once its result is told."""
 
     silence: Term
     """Silence for so long after the result closes the case."""
     reopenings: Annotated[int, Field(ge=0)] = 2
-    """How often a rejection reopens; after that it can only be closed without agreement."""
+    """How often the customer reopens it; after that it can only be closed without agreement."""
+    unreachable: Unreachable | None = None
+    """Without it no complaint closes for that reason."""
+
+
+class AfterClosure(Section):
+    """What becomes of a complaint that is over when the customer comes back."""
+
+    customer_writes: Literal["reopen", "attach", "follow"] = "follow"
+    """The message reopens the complaint, is put on its file, or opens a complaint that follows it."""
+    within: Term | None = None
+    """From the closing; a later message opens one that follows. At any time when left out."""
+    take_back: Term | None = None
+    """From a withdrawal, for taking it back. At any time when left out."""
 
 
 class LateReports(Section):
@@ -325,6 +347,7 @@ class Contract(Section):
     notices: dict[str, Names] = {}
     """Roles told of an act, such as `propose: principal.responsible_person` (rule 41)."""
     confirmation: Confirmation
+    after_closure: AfterClosure = AfterClosure()
     late_reports: LateReports = LateReports()
     waits: Waits = Waits()
     owner: str

@@ -95,8 +95,8 @@ def _roles(contract: Contract) -> Iterator[Finding]:
         if role not in contract.roles:
             yield Finding(path, f"unknown role {role!r}; the contract has {_or(contract.roles)}")
     for command in contract.notices:
-        if command not in COMMANDS and command != "open":
-            yield Finding(("notices", command), f"no command has this name; use open, {_or(COMMANDS)}")
+        if command not in COMMANDS and command not in ("open", "reopen"):
+            yield Finding(("notices", command), f"no command has this name; use open, reopen, {_or(COMMANDS)}")
     if len(set(contract.waits.order)) < len(contract.waits.order):
         yield Finding(("waits", "order"), "names a party twice; name each once")
     for name, promise in contract.obligations.items():

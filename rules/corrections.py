@@ -17,6 +17,9 @@ INSTEAD = {
     "reclassify": "classify it again with reclassify",
     "assign": "assign it to whom it belongs",
     "acknowledge": "what was acknowledged was read; acknowledge again",
+    "take_back": "withdraw again",
+    "merge": "use undo_merge",
+    "undo_merge": "merge again",
 }
 """Acts that cannot be taken back, and what to do instead."""
 
@@ -24,6 +27,10 @@ INSTEAD = {
 def proposed(case: Complaint, command: Correct, by: Actor, now: datetime) -> dict[str, Any]:
     """What the ledger keeps of a correction: the value as it was. Raises Refused with what is possible instead."""
     _person(by)
+    if case.closed and case.closed.into:
+        raise Refused(
+            f"What happened here counts in {case.closed.into} since the merge; undo_merge, correct it, and merge again."
+        )
     was = _was(case, command.entry)
     _allowed(case, Correction(seq=0, entry=command.entry, to=command.happened_at, person=""), now)
     return {"was": was.isoformat()}
@@ -39,8 +46,14 @@ def approved(case: Complaint, command: ApproveCorrection, by: Actor, now: dateti
         raise Refused(f"{by.person} made this correction; a second person must approve it.")
     _was(case, correction.entry)
     _allowed(case, correction, now)
-    right = {"happened_at": correction.to.isoformat()} if correction.to else {"void": True}
+    right: dict[str, Any] = {"happened_at": correction.to.isoformat()} if correction.to else {"void": True}
     act = next((act.names[0] for act in case.acts if act.seq == correction.entry and act.names), "open")
+    if correction.entry == OPENING and correction.to:
+        right["receipt"] = min((correction.to, *(a.received_at for a in case.absorbed))).isoformat()
+    if case.closed and case.closed.act == correction.entry and correction.to:
+        right["closes"] = True
+    if act == "recuse" and not correction.to:
+        right["against"] = [recusal.person for recusal in case.recusals if recusal.seq != correction.entry]
     return {"corrects": correction.entry, "act": act, **right}
 
 
@@ -55,7 +68,9 @@ def _was(case: Complaint, entry: int) -> datetime:
     if entry > case.seq:
         raise Refused(f"Complaint {case.id} has no entry {entry}; its ledger ends with {case.seq}.")
     if entry == OPENING:
-        return case.received_at
+        return case.own_receipt or case.received_at
+    if merged := next((a.complaint for a in case.absorbed if a.seq == entry), None):
+        raise Refused(f"Entry {entry} is the merge of {merged}; use undo_merge there.")
     for correction in case.corrections:
         if entry in (correction.seq, correction.approved):
             raise Refused(f"Entry {entry} is itself a correction; correct entry {correction.entry} again.")

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from rules import closing
 from rules.commands import (
     Acknowledge,
     ApproveCorrection,
     Command,
+    CustomerWrites,
     OpenComplaint,
     Request,
     Via,
@@ -18,8 +20,8 @@ from rules.complaint import Complaint, evolve, opened
 from rules.conditions import check, doer, happened, known
 from rules.judge import settle
 from rules.law import InForce
-from rules.ledger import ContentRef, Entry, Refused, content_ref, digest, plain
-from rules.moments import notices_of_act
+from rules.ledger import ContentRef, Entry, Notice, Refused, content_ref, digest, plain
+from rules.moments import notices, notices_of_act
 from rules.notices import Outcome
 from rules.stage import allows
 from rules.values import SYSTEM, Actor
@@ -34,6 +36,8 @@ class Decision:
     texts: dict[int, dict[str, str]] = field(default_factory=dict)
     repeats: int = 0
     """The entry that a repeated command stands at already; nothing new is decided then."""
+    opens: OpenComplaint | None = None
+    """A complaint that follows this one, to be started."""
 
 
 def open_complaint(start: OpenComplaint, law: InForce, recorded_at: datetime, now: datetime) -> Decision:
@@ -108,11 +112,8 @@ def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: 
         if case.keys[key][0] != fingerprint:
             raise Refused(f"The key {key!r} was used for another command; give a new command a new key.")
         return Decision(case, repeats=case.keys[key][1])
-    if case.closed:
-        raise Refused(
-            f"Complaint {case.id} is closed ({case.closed.reason}); nothing can be added. "
-            "Open a new complaint that `follows` this one."
-        )
+    if case.closed and not command.after_closure:
+        raise closing.ended(case)
     by = doer(case, law, command)
     allows(case, law.contract, command)
     occurred_at, original = happened(command.occurred_at, now, "occurred_at")
@@ -147,26 +148,28 @@ def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: 
         digest=fingerprint if key else None,
         data=data,
         content=_refs(texts),
-        notices=_tells(case, law, command),
+        notices=_tells(case, law, command, data),
     )
     entries = [entry]
     before, case = case, evolve(case, entry)
-    if entry.type in ("accepted", "withdrawn"):
-        closing = Entry(
+    if follows := closing.consequence(before, case, entry):
+        kind, said = follows
+        consequence = Entry(
             seq=case.seq + 1,
-            type="closed",
+            type=kind,
             by=SYSTEM,
             occurred_at=occurred_at,
             recorded_at=now,
-            data={"reason": entry.type, "agreement": True, "command": "close"},
-            notices=notices_of_act(case, law.contract, "close"),
+            data=said,
+            notices=notices_of_act(case, law.contract, said["command"]),
         )
-        entries.append(closing)
-        case = evolve(case, closing)
+        entries.append(consequence)
+        case = evolve(case, consequence)
     case, judged = settle(case, law, now)
     if isinstance(command, ApproveCorrection):
         judged = _found(judged, settle(before, law, now)[0])
-    return Decision(case, entries + judged, {entry.seq: texts} if texts else {})
+    opens = closing.follow_up(before, entry, texts.get("text", ""))
+    return Decision(case, entries + judged, {entry.seq: texts} if texts else {}, opens=opens)
 
 
 def _found(judged: list[Entry], otherwise: Complaint) -> list[Entry]:
@@ -228,18 +231,19 @@ def deliver(case: Complaint, law: InForce, outcome: Outcome, now: datetime) -> D
     return Decision(case, [entry, *judged])
 
 
-def _tells(case: Complaint, law: InForce, command: Command) -> tuple[Any, ...]:
+def _tells(case: Complaint, law: InForce, command: Command, data: dict[str, Any]) -> tuple[Notice, ...]:
+    """Whom the contract tells of this act, and whom its own fields name."""
     if case.history:
         return ()
-    told = notices_of_act(case, law.contract, command.name)
-    if isinstance(command, Request) and command.of in law.contract.roles:
-        roles = (*law.contract.notices.get(command.name, ()), command.of)
-        asked = law.contract.model_copy(update={"notices": {command.name: roles}})
-        return notices_of_act(case, asked, command.name)
-    if isinstance(command, Acknowledge) and command.to:
-        passed = law.contract.model_copy(update={"notices": {command.name: (command.to,)}})
-        told += notices_of_act(case, passed, command.name)
-    return told
+    roles = law.contract.notices.get(command.name, ())
+    match command:
+        case Request(of=role) if role in law.contract.roles:
+            roles = (*roles, role)
+        case Acknowledge(to=role) if role:
+            roles = (*roles, role)
+        case CustomerWrites() if data.get("after") == "attached":
+            roles = (*roles, law.contract.owner)  # no clock runs that would bring it to anybody's eyes
+    return notices(case, f"{command.name}#{case.seq + 1}", roles)
 
 
 def _flags_at_opening(start: OpenComplaint, law: InForce, received_at: datetime) -> list[str]:

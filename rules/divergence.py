@@ -72,7 +72,9 @@ def _said(entry: Entry) -> tuple[Any, ...]:
 def _moved(fact: Entry, seq: int, places: dict[int, int]) -> Entry:
     """The fact at another place of the ledger; the notices it plans are keyed by that place, and the entries it is
     about are named by theirs."""
-    about = {name: places[n] for name in ("entry", "corrects", "request") if (n := fact.data.get(name)) in places}
+    about = {
+        name: places[n] for name in ("entry", "corrects", "request", "act") if (n := fact.data.get(name)) in places
+    }
     notices = tuple(
         notice.model_copy(update={"key": notice.key.replace(f"#{fact.seq}/", f"#{seq}/")}) for notice in fact.notices
     )

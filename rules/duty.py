@@ -54,19 +54,20 @@ def holder(
 ) -> str | Nobody:
     """The id of the person who is told at an instant what a role of a contract is told.
 
-    The first holder on duty, else the first deputy on duty of an absent holder, never the person that the complaint is
-    `against` (rule 37).
+    The first holder on duty, else the first deputy on duty of an absent holder, never one that the complaint is
+    `against`: ids separated by spaces, as its row has them (rule 37).
     """
     held = directory.holders(contract, role) if directory else ()
-    if directory is None or not set(held) - {against}:
+    barred = set((against or "").split())
+    if directory is None or not set(held) - barred:
         return Nobody(NOBODY)
     people = directory.people
     for person in held:
-        if person != against and not absence(people[person], at) and on_shift(people[person], at):
+        if person not in barred and not absence(people[person], at) and on_shift(people[person], at):
             return person
     for person in held:
         deputy = _deputy(directory, person, at)
-        if deputy not in {None, against, person} and on_shift(people[str(deputy)], at):
+        if deputy not in {None, person, *barred} and on_shift(people[str(deputy)], at):
             return str(deputy)
     return Nobody(OFF_DUTY)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from rules import ladders, late_reports, terms, waits
+from rules import closing, ladders, late_reports, terms, waits
 from rules.clock_record import Clock
 from rules.clocks import Run, runs
 from rules.complaint import Complaint, evolve
@@ -71,7 +71,7 @@ def next_wake(case: Complaint, law: InForce) -> Wake | None:
                 if not rung.reached and (at := ladders.rung_at(case, clock, ladder, index)) is not None
                 if (clock.status == "missed" or at < clock.due_at) and (since is None or at < since)
             ]
-    if (silence := _silence(case, law)) is not None:
+    if (silence := closing.silence(case, law)) is not None:
         wakes.append(Wake(silence, "", "silence"))
     return min(wakes, default=None)
 
@@ -79,7 +79,7 @@ def next_wake(case: Complaint, law: InForce) -> Wake | None:
 def _open_wait(case: Complaint, clock: Clock, law: InForce) -> datetime | None:
     """Since when a running clock stands still, or will when the request is due."""
     promise = law.contract.obligations[clock.obligation]
-    if clock.status != "running" or not case.requests or not promise.pauses_for:
+    if clock.status != "running" or not promise.pauses_for:
         return None
     waited = waits.spells(case, law.contract.waits.order)
     return waits.pauses(waited, promise, clock.started_at, None, law.calendar).open_since
@@ -95,7 +95,7 @@ def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[Moment]:
         run_ = derived.get((clock.obligation, clock.source))
         if clock.status != "ended" or (run_ is not None and run_.ended_at is None):
             yield from _judgements(case, law, clock, run_, now, order)
-    silence = _silence(case, law)
+    silence = closing.silence(case, law)
     if silence is not None and silence <= now:
         yield Moment(
             silence,
@@ -149,7 +149,7 @@ def _judgements(
         else:
             yield Moment(now, 1, order, "clock_ended", {**about, "reason": "superseded"})
         return
-    waited = waits.spells(case, law.contract.waits.order) if case.requests else []
+    waited = waits.spells(case, law.contract.waits.order)
     paused = waits.pauses(waited, promise, run.started_at, run.done_at, law.calendar)
     if revised := _revision(clock, run, paused, law, now):
         kind, data = revised
@@ -162,7 +162,7 @@ def _judgements(
     since = paused.open_since
     if since is not None and since <= now and clock.paused_at is None:
         yield Moment(since, 4, order, "clock_paused", {**about, "party": paused.party})
-    if case.requests and clock.status in ("met", "missed"):
+    if (case.requests or case.interludes) and clock.status in ("met", "missed"):
         right = time(clock.done_at or clock.due_at)
         if right["time"] != clock.time:
             yield Moment(now, 1, order, "clock_attributed", about | right)
@@ -222,7 +222,7 @@ def _revision(
         return "clock_resumed", {}
     ended_wait = clock.paused_at is not None and clock.paused_at != paused.open_since
     if run.started_at != clock.started_at or paused.waits != clock.waits or ended_wait:
-        why = "its start was corrected" if run.started_at != clock.started_at else "a wait ended or was contested"
+        why = "its start moved" if run.started_at != clock.started_at else "what stopped it changed"
         moved = {"was_due_at": clock.due_at.isoformat(), "started_at": run.started_at.isoformat()}
         stood = [(a.isoformat(), b.isoformat()) for a, b in paused.waits]
         promise = law.contract.obligations[clock.obligation]
@@ -236,14 +236,3 @@ def _revision(
     elif clock.status == "missed" and done is None and (now <= due or paused.open_since is not None):
         return "miss_refuted", {"report": "confirmed", "lifted": True, "lag_seconds": 0, "why": "it is not due yet"}
     return None
-
-
-def _silence(case: Complaint, law: InForce) -> datetime | None:
-    """When silence closes the case: the contract's time after the last telling of the result."""
-    if case.closed or not case.did("resolve", "answer"):
-        return None
-    path = law.contract.path(case.now_is.kind, case.now_is.category, case.now_is.level, case.grade)
-    told = case.last("tell_result.customer") if "confirming" in path else case.last("resolve", "answer")
-    if told is None:
-        return None
-    return terms.due(law.contract.confirmation.silence, told, law.calendar).at

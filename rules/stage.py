@@ -50,7 +50,7 @@ def _entered(case: Complaint, contract: Contract, stage: Stage) -> bool:
             known = case.now_is.level if contract.levels else case.now_is.category
             return known is not None or not (contract.levels or contract.categories)
         case "investigating":
-            return bool(case.rejections) or case.did(*WORK)
+            return bool(case.reopened) or case.did(*WORK)
         case "closed":
             return False
         case _:

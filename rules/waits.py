@@ -21,6 +21,9 @@ from rules.values import Actor
 
 HANDLER = "handler"
 
+CLOSED = "closed"
+"""The owner of time for which the complaint was closed: it stops every clock."""
+
 
 class Spell(NamedTuple):
     """Time that a party took; without end while it is still waited for."""
@@ -43,13 +46,15 @@ class Pauses(NamedTuple):
 
 
 def spells(case: Complaint, order: Sequence[str]) -> list[Spell]:
-    """Every minute that was another party's, with one owner each: of those waited for, the first in the order."""
+    """Every minute that was not the handler's, with one owner each: nobody's while the complaint was closed, else that
+    of the first in the order of the parties waited for."""
     waited = [spell for request in case.requests if (spell := _spell(case, request)) is not None]
+    waited += [Spell(i.since, i.until, CLOSED) for i in case.interludes if i.stands_still]
     moments = sorted({t for spell in waited for t in (spell.since, spell.until) if t is not None})
     found: list[Spell] = []
     for since, until in zip(moments, [*moments[1:], None], strict=False):
         parties = {s.party for s in waited if s.since <= since and (s.until is None or since < s.until)}
-        owner = min(parties, key=order.index, default=None)
+        owner = min(parties, key=(CLOSED, *order).index, default=None)
         if owner is None:
             continue
         if found and found[-1].party == owner and found[-1].until == since:
@@ -66,14 +71,15 @@ def pauses(
     done_at: datetime | None,
     calendar: WorkingCalendar,
 ) -> Pauses:
-    """What of these spells stops a clock: that of parties it pauses for, as far as it begins before the clock is due or
-    done."""
+    """What of these spells stops a clock: closure, and waits for parties it pauses for, as far as they begin before the
+    clock is due or done."""
     waits: tuple[Wait, ...] = ()
-    if not promise.pauses_for or not waited:
+    stopping = [spell for spell in waited if spell.party in (CLOSED, *promise.pauses_for)]
+    if not stopping:
         return Pauses()
     due = terms.due(promise.due, started_at, calendar).at
-    for spell in waited:
-        if spell.party not in promise.pauses_for or (spell.until is not None and spell.until <= started_at):
+    for spell in stopping:
+        if spell.until is not None and spell.until <= started_at:
             continue
         if spell.since >= due or (done_at is not None and spell.since >= done_at):
             break

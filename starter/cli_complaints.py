@@ -107,7 +107,8 @@ def tell(
                 print(f"left with {complaint}: {command}")
             else:
                 told = await ombud.tell(complaint, act)
-                print(f"{told.complaint}: {told.event}, entry {told.seq}")
+                more = f"; opened {told.complaint.partition('/')[0]}/{told.opens}" if told.opens else ""
+                print(f"{told.complaint}: {told.event}, entry {told.seq}{more}")
 
     asyncio.run(run())
 

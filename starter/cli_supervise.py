@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from storage.supervision import List, Listed
 
 NAMES: tuple[List, ...] = (
-    *("reported late", "corrected", "lowered", "withdrawn", "waived", "waited for us"),
+    *("reported late", "corrected", "lowered", "withdrawn", "merged", "waived", "waited for us"),
     *("nobody on duty", "passed before registration"),
 )
 

@@ -23,10 +23,13 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import RawValue, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from activities import waking
 from activities.interface import complaint_id
 from labels import Label
 from rules import ledger
+from rules.closing import ended
 from rules.commands import Command, OpenComplaint
+from rules.complaint import fold
 from rules.decide import open_complaint
 from rules.law import law_of
 from rules.ledger import digest
@@ -74,6 +77,8 @@ class Told(Value):
     """The ledger entry that records it."""
     event: str
     """The type of that entry."""
+    opens: str | None = None
+    """The reference of the complaint that was opened to follow this one, since the customer wrote after its end."""
 
 
 class Ombud:
@@ -152,7 +157,14 @@ class Ombud:
                         command.name, _body(command), id=update_id, result_type=dict
                     )
         except NotFound:
-            return await self._after_the_end(complaint, command)
+            known = await self._after_the_end(complaint, command)
+            if known is not None:
+                return known
+            with temporal_errors(self.task_queue, self.patience):
+                async with asyncio.timeout(self.patience):
+                    answer = await waking.update(
+                        self.temporal, self.task_queue, complaint, command.name, _body(command), update_id
+                    )
         if isinstance(answer, RawValue):
             raise Misconfigured(f"{command.name} was taken, but the answer is sealed. {SEALED}")
         return Told.model_validate(answer)
@@ -168,7 +180,9 @@ class Ombud:
             with temporal_errors(self.task_queue, self.patience):
                 await self._handle(complaint).signal(command.name, _body(command))
         except NotFound:
-            await self._after_the_end(complaint, command)
+            if await self._after_the_end(complaint, command) is None:
+                with temporal_errors(self.task_queue, self.patience):
+                    await waking.signal(self.temporal, self.task_queue, complaint, command.name, _body(command))
 
     async def runs(self, complaint: str) -> bool:
         """Whether a workflow runs this complaint now. Raises Unreachable."""
@@ -262,8 +276,11 @@ class Ombud:
             )
         return Opened(name, complaint_id(start.contract, start.reference), first_run, new=False)
 
-    async def _after_the_end(self, complaint: str, command: Command) -> Told:
-        """Temporal runs no such complaint. The same key still gets the same answer, from the ledger (invariant 16)."""
+    async def _after_the_end(self, complaint: str, command: Command) -> Told | None:
+        """Temporal runs no such complaint. The same key still gets the same answer, from the ledger (invariant 16).
+
+        Nothing when the command is one that a closed complaint may take. Raises NotFound, Refused, Closed.
+        """
         async with self.reading() as connection:
             entries = await reading.entries(connection, complaint)
         if not entries:
@@ -273,13 +290,12 @@ class Ombud:
             return Told(complaint=complaint, seq=known.seq, event=known.type)
         if known is not None:
             raise Refused(f"The key {command.key!r} was used for another command; give a new command a new key.")
-        closed = next((entry for entry in reversed(entries) if entry.type == "closed"), None)
-        if closed is None:
+        closed = next((entry for entry in reversed(entries) if entry.type in ("closed", "reopened")), None)
+        if closed is None or closed.type == "reopened":
             raise NotFound(f"{complaint} stands open in Postgres, but Temporal does not run it. Tell operations.")
-        raise Closed(
-            f"Complaint {complaint} was closed at {closed.occurred_at.isoformat()} ({closed.data['reason']}); nothing "
-            "can be added. Open a new complaint that `follows` this one."
-        )
+        if command.after_closure:
+            return None
+        raise Closed(f"{ended(fold(entries))} It was closed at {closed.occurred_at.isoformat()}.")
 
 
 def _keyed(command: Command, key: str | None) -> Command:

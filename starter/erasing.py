@@ -29,20 +29,21 @@ async def erase_one(ombud: Ombud, vault: Vault, complaint: str, by: Actor, reaso
     try:
         async with ombud.reading() as connection:
             done = await erasure.erase(connection, vault, complaint, by, "request", now, reason)
+            carriers = await erasure.carriers(connection, complaint)
     except NoComplaintError:
         raise NotFound(f"There is no complaint {complaint}; write it as contract/reference.") from None
     except KeptError as kept:
         raise Refused(str(kept)) from None
     try:
-        gone = await forget(ombud.temporal, complaint)
+        gone = [await forget(ombud.temporal, carrier) for carrier in carriers]
     except RPCError as error:
         raise Unreachable(
             f"{complaint} is erased in Postgres, but Temporal does not delete its histories: {error.message}. "
             "Run this again."
         ) from None
-    if gone.left:
+    if any(one.left for one in gone):
         raise Unreachable(
-            f"{complaint} is erased in Postgres, but it is open and no worker moved it out of its history. "
+            f"{complaint} is erased in Postgres, but a history with its words is open, and no worker left it. "
             "Run this again when a worker runs."
         )
     if not done.open:
@@ -51,7 +52,7 @@ async def erase_one(ombud: Ombud, vault: Vault, complaint: str, by: Actor, reaso
     what = "erased" if done.new else "was erased before"
     mails = f", with {done.mails} mails that quoted it" if done.mails else ""
     after = "; it is open and goes on without words" if done.open else ""
-    return f"{complaint}: {what}{mails}, {gone.runs} histories deleted{after}"
+    return f"{complaint}: {what}{mails}, {sum(one.runs for one in gone)} histories deleted{after}"
 
 
 async def sweep(ombud: Ombud) -> Swept:

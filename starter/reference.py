@@ -65,6 +65,8 @@ def _fields(command: type[Command]) -> Iterator[str]:
 
 
 def _stage(command: type[Command]) -> str:
+    if command.after_closure and not command.needs:
+        return "any, also when closed"
     if not command.needs:
         return "any but closed"
     return "after " + " or ".join(f"`{PROOF[stage][0]}`" for stage in command.needs) + ", where the path has it"

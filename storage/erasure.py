@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from sqlalchemy import and_, select, tuple_
+from sqlalchemy import and_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules import retention
@@ -22,7 +22,7 @@ from storage.content import Vault
 from storage.holds import NoComplaintError
 from storage.ledger import message_stream, stream_of
 from storage.privacy_record import lock, put
-from storage.tables import complaints, notices
+from storage.tables import complaints, links, notices
 
 Why = Literal["request", "retention"]
 
@@ -101,6 +101,13 @@ async def of_complainant(connection: AsyncConnection, complainant: str) -> list[
     return list((await connection.scalars(query)).all())
 
 
+async def carriers(connection: AsyncConnection, complaint: str) -> list[str]:
+    """A complaint, and those out of which it was opened: their histories hold its first words, too."""
+    out_of = links.c.relation.in_(("follows", "split_from"))
+    query = select(links.c.other).where(links.c.complaint == complaint, out_of).order_by(links.c.other)
+    return [complaint, *dict.fromkeys((await connection.scalars(query)).all())]
+
+
 async def forgotten(connection: AsyncConnection, vault: Vault, complaint: str, by: Actor, now: datetime) -> None:
     """Temporal holds nothing of an erased complaint any more."""
     await put(connection, vault, complaint, "forgotten", by, now, {})
@@ -109,7 +116,8 @@ async def forgotten(connection: AsyncConnection, vault: Vault, complaint: str, b
 async def remembered(connection: AsyncConnection, behind: str = "", limit: int = 50) -> list[str]:
     """Erased complaints that are closed and whose histories Temporal may hold still."""
     table = complaints
-    waits = and_(table.c.erased_at.is_not(None), table.c.closed_at.is_not(None), table.c.forgotten_at.is_(None))
+    since = or_(table.c.forgotten_at.is_(None), table.c.closed_at > table.c.forgotten_at)  # it was reopened and closed
+    waits = and_(table.c.erased_at.is_not(None), table.c.closed_at.is_not(None), since)
     query = select(table.c.id).where(waits, table.c.id > behind).order_by(table.c.id).limit(limit)
     return list((await connection.scalars(query)).all())
 

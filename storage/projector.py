@@ -12,7 +12,7 @@ from typing import Any
 
 from rules.ledger import Entry
 from storage.changes import Changes, Row
-from storage.tables import clocks, complaints, holds, messages, notices
+from storage.tables import clocks, complaints, holds, links, messages, notices
 
 _AS_OPENED = (
     *("contract", "reference", "kind", "category", "level", "grade", "channel", "language", "route"),
@@ -37,10 +37,35 @@ def project_complaint(changes: Changes, complaint: str, version: str, stage: str
         elif judged := _of_clock(entry):
             obligation, _, n = entry.data["clock"].rpartition("#")
             changes.change(clocks, {"complaint": complaint, "obligation": obligation, "n": int(n)}, judged)
+        _relate(changes, complaint, entry)
         for row in _planned(complaint, entry):
             changes.add(notices, row)
         for key, row in _of_notices(entry).items():
             changes.change(notices, {"key": key}, row)
+
+
+def _relate(changes: Changes, complaint: str, entry: Entry) -> None:
+    """Which complaints belong together; the others are of the same contract."""
+    data, contract = entry.data, complaint.partition("/")[0]
+
+    def related(relation: str, other: str, *, merged: bool = False) -> None:
+        row = {"complaint": complaint, "seq": entry.seq, "relation": relation, "other": f"{contract}/{other}"}
+        changes.add(links, row | {"merged": merged, "undone_at": None})
+
+    def undone(seq: int) -> None:
+        changes.change(links, {"complaint": complaint, "seq": seq}, {"undone_at": entry.recorded_at})
+
+    match entry.type:
+        case "opened" if data.get("follows"):
+            related("follows", data["follows"])
+        case "linked":
+            related(data["relation"], data["to"])
+        case "merged":
+            related("duplicate_of", data["into"], merged=True)
+        case "merge_undone":
+            undone(data["merge"])
+        case "correction_approved" if data["act"] == "link" and data.get("void"):
+            undone(data["corrects"])
 
 
 def project_message(changes: Changes, message: str, entries: Sequence[Entry]) -> None:
@@ -115,16 +140,31 @@ def _of_complaint(entry: Entry) -> Row:  # noqa: PLR0911  one for each type
             return _corrected(data)
         case "rejected":
             return {"resolved_at": None, "outcome": None, "rejections": 1}
+        case "recused":
+            return {"against": " ".join(data["against"])}
+        case "absorbed" | "released":
+            return {"received_at": _time(data["receipt"])}
         case "closed":
-            return {"closed_at": entry.occurred_at, "closed_reason": data["reason"]}
+            return {
+                "closed_at": entry.occurred_at,
+                "closed_reason": data["reason"],
+                "merged_into": data.get("into"),
+            }
+        case "reopened":
+            back = {"resolved_at": None, "outcome": None} if data["reason"] == "customer wrote" else {}
+            return {"closed_at": None, "closed_reason": None, "merged_into": None, "reopenings": 1, **back}
     return {}
 
 
 def _corrected(data: dict[str, Any]) -> Row:
     """What a correction changes of the complaint itself; its clocks are judged again by entries of their own."""
+    if data.get("closes"):
+        return {"closed_at": _time(data["happened_at"])}
     match data["act"]:
         case "open":
-            return {"received_at": _time(data["happened_at"])}
+            return {"received_at": _time(data.get("receipt") or data["happened_at"])}
+        case "recuse" if data.get("void"):
+            return {"against": " ".join(data["against"]) or None}
         case "resolve":
             right = {"resolved_at": _time(data.get("happened_at"))}
             return right if data.get("happened_at") else {**right, "outcome": None}

@@ -14,6 +14,7 @@ List = Literal[
     "corrected",
     "lowered",
     "withdrawn",
+    "merged",
     "waived",
     "waited for us",
     "nobody on duty",

@@ -163,7 +163,7 @@ complaints = Table(
     Column("owner", Text, comment="person; NULL until assigned"),
     _needed("route", comment="role that handles it until a person owns it"),
     Column("complainant", Text, comment="the backend's own id"),
-    Column("against", Text, comment="the person complained about: told of nothing, decides nothing"),
+    Column("against", Text, comment="who may have nothing to do with it (rule 37): ids, separated by spaces"),
     Column("incident", Text),
     Column("follows", Text),
     Column("raised_at", Time, comment="when the customer first spoke"),
@@ -181,6 +181,15 @@ complaints = Table(
     ),
     Column("closed_at", Time),
     Column("closed_reason", Text),
+    Column("merged_into", Text, comment="reference of the complaint that goes on in its place"),
+    Column(
+        "reopenings",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="how often it was reopened after it had closed",
+        info={MERGE: SUM},
+    ),
     _needed("history", Boolean, comment="an old case brought in for the record: nobody was told"),
     _objects("flags", "what is odd about it, by the sequence of the entry that says so"),
     Column("erased_at", Time, comment="since then nobody can read what the customer said"),
@@ -345,7 +354,21 @@ holds = Table(
     comment="complaints whose content must be kept: while one of its holds stands, nothing is erased",
 )
 
-PROJECTIONS = (complaints, clocks, notices, messages, holds)
+links = Table(
+    "links",
+    metadata,
+    _needed("complaint"),
+    _needed("seq", Integer, comment="the ledger entry that says so"),
+    _needed("relation", comment="follows, duplicate_of, part_of or split_from: what this complaint is to the other"),
+    _needed("other", comment="contract/reference"),
+    _needed("merged", Boolean, comment="a duplicate that was merged, not only named one"),
+    Column("undone_at", Time, comment="when the merge was undone or the link taken back"),
+    PrimaryKeyConstraint("complaint", "seq"),
+    Index(None, "other"),
+    comment="which complaints belong together",
+)
+
+PROJECTIONS = (complaints, clocks, notices, messages, links, holds)
 
 # --- working tables -------------------------------------------------------------------------------------------------
 

@@ -9,14 +9,26 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from activities.interface import LOAD, OUTCOME, RENEW, Ledger, Registered, Stream
+    from activities.interface import (
+        ASK,
+        LOAD,
+        OUTCOME,
+        RENEW,
+        Answer,
+        Ledger,
+        Question,
+        Registered,
+        Stream,
+        complaint_id,
+    )
     from labels import Label
-    from rules.commands import COMMANDS, Command
+    from rules import merging
+    from rules.commands import COMMANDS, Absorb, Command, Merge, OpenComplaint, UndoMerge
     from rules.complaint import Complaint as Case
     from rules.decide import Decision, cancel, decide, deliver, refuse, tick
     from rules.divergence import go_on
@@ -30,8 +42,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows.beginning import Begun, Stopped, beginning
     from workflows.carried import Carried
     from workflows.details import label, markdown
-    from workflows.recorder import Outbox, durable
+    from workflows.recorder import Outbox, durable, insistent
     from workflows.updates import Taken, Updates, parse
+
+
+MERGING = "The complaint is being merged right now; try again in a moment."
 
 
 @workflow.defn(name="Complaint")
@@ -50,6 +65,8 @@ class Complaint(Updates):
         self.registered: Registered
         self.wake: Wake | None = None
         self.early: list[tuple[str, Sequence[RawValue]]] = []
+        self.following: list[OpenComplaint] = []
+        self.merging = False
 
     @workflow.run
     async def run(self, start: Any = None, *surplus: Any) -> dict[str, Any]:
@@ -79,9 +96,10 @@ class Complaint(Updates):
                 raise stop.error from None
             return stop.result
         self.records = asyncio.create_task(self.record())
-        await self.watch()
-        if self.case.closed:
-            await workflow.wait_condition(lambda: self.records.done() or not self.outbox.entries)
+        while True:
+            await self.watch()
+            if not self.case.closed or await self.finished():
+                break
         if self.records.done():
             self.records.result()  # a fault of ours holds the workflow task up, where a corrected worker resumes it
         self.records.cancel()
@@ -119,6 +137,22 @@ class Complaint(Updates):
                     timeout_summary=Label(label(self.law, self.case, armed)) if armed else None,
                 )
 
+    async def finished(self) -> bool:
+        """Of a closed case: once all is recorded and answered, whether it still is closed, since that may reopen it."""
+        await workflow.wait_condition(
+            lambda: self.records.done() or (not self.outbox.entries and workflow.all_handlers_finished())
+        )
+        while self.following:
+            start = self.following.pop(0)
+            with contextlib.suppress(WorkflowAlreadyStartedError):  # after a reset: it was started then
+                await workflow.start_child_workflow(
+                    "Complaint",
+                    start,
+                    id=complaint_id(start.contract, start.reference),
+                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                )
+        return self.records.done() or (self.case.closed is not None and not self.outbox.entries)
+
     async def record(self) -> None:
         """Keeps Postgres up with the ledger, beside the clocks."""
         while True:
@@ -148,18 +182,54 @@ class Complaint(Updates):
         if self.begun:
             self.decided(parsed)
 
-    def take(self, command: type[Command], body: Any, surplus: tuple[Any, ...]) -> Taken:
+    async def take(self, command: type[Command], body: Any, surplus: tuple[Any, ...]) -> Taken:
         """Carries a command out; raises an ApplicationError that says why not."""
         if not self.begun:
             raise ApplicationError("The complaint was not opened; see why in its result.", type="Refused")
-        decision = self.decided(parse(command, body, surplus))
+        parsed = parse(command, body, surplus)
+        decision = self.decided(parsed)
+        if decision.entries and isinstance(parsed, (Merge, UndoMerge)):
+            decision = await self.agreed(parsed)
         self.apply(decision)
-        if decision.entries:
-            return Taken(complaint=self.case.id, seq=decision.entries[0].seq, event=command.event)
-        return Taken(complaint=self.case.id, seq=decision.repeats, event=command.event)
+        opens = decision.opens.reference if decision.opens else None
+        seq = decision.entries[0].seq if decision.entries else decision.repeats
+        return Taken(complaint=self.case.id, seq=seq, event=command.event, opens=opens)
+
+    async def agreed(self, command: Merge | UndoMerge) -> Decision:
+        """The decision once the other complaint has agreed. Where this one cannot change after all, that is undone."""
+        if self.merging:
+            raise ApplicationError(MERGING, type="Refused", non_retryable=True)
+        info = workflow.current_update_info()
+        key = f"{self.case.id}:{command.key or (info.id if info else '')}"
+        other, asked = merging.asks(self.case, self.law.contract, command)
+        self.merging = True
+        try:
+            await self.ask(other, asked, key)
+            try:
+                return self.decided(command)
+            except ApplicationError:
+                await self.ask(other, merging.undone(self.case, self.law.contract, command), f"{key}:undone")
+                raise
+        finally:
+            self.merging = False
+
+    async def ask(self, other: str, command: Command, key: str) -> None:
+        """Raises an ApplicationError with what the other complaint says against it."""
+        question = Question(
+            complaint=f"{self.case.contract}/{other}",
+            command=command.name,
+            body=command.model_dump(mode="json", exclude_none=True),
+            key=f"{key}:{command.name}",
+            also_when_closed=command.after_closure,
+        )
+        answer = await insistent(ASK, question, Answer, f"{command.name} {other}")
+        if answer.refusal:
+            raise ApplicationError(answer.refusal, type="Refused", non_retryable=True)
 
     def decided(self, command: Command) -> Decision:
         info = workflow.current_update_info()
+        if self.merging and isinstance(command, Absorb):
+            raise ApplicationError(MERGING, type="Refused", non_retryable=True)
         try:
             return decide(self.case, self.law, command, workflow.now(), key=info.id if info else None, via="ui")
         except Refused as refusal:
@@ -186,6 +256,8 @@ class Complaint(Updates):
                 self.apply(deliver(self.case, self.law, Outcome.model_validate(body), now))
             elif name == RENEW:
                 self.renewed = True
+            elif name in ("merge", "undo_merge"):
+                raise Refused(f"{name} concerns two complaints and is answered; send it as an update.")
             elif name in COMMANDS:
                 command = parse(COMMANDS[name], body, surplus)
                 self.apply(decide(self.case, self.law, command, now, key=None, via="signal"))
@@ -199,6 +271,7 @@ class Complaint(Updates):
     def apply(self, decision: Decision) -> None:
         """Takes a decision over: the new state, its entries on their way, and what people see."""
         self.case = decision.case
+        self.following += [decision.opens] if decision.opens else []
         self.outbox.add(decision.entries, decision.texts)
         self.wake = next_wake(self.case, self.law)
         shown = workflow.info().typed_search_attributes

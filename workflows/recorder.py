@@ -45,14 +45,20 @@ async def durable(name: str, argument: Value, result: type[Result], summary: str
     except FailureError as error:
         if is_cancelled_exception(error):
             raise
-        done = await workflow.execute_activity(
-            name,
-            argument,
-            result_type=result,
-            start_to_close_timeout=timedelta(seconds=60),
-            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
-            summary=Label(summary),
-        )
+        done = await insistent(name, argument, result, summary)
+    return done
+
+
+async def insistent(name: str, argument: Value, result: type[Result], summary: str) -> Result:
+    """Run a regular activity until it succeeds."""
+    done: Result = await workflow.execute_activity(
+        name,
+        argument,
+        result_type=result,
+        start_to_close_timeout=timedelta(seconds=60),
+        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
+        summary=Label(summary),
+    )
     return done
 
 

@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from rules.commands import COMMANDS, Command
+    from rules.commands import BETWEEN, COMMANDS, Command
     from rules.ledger import explain_invalid
     from rules.values import Value
     from workflows.unreadable import sealed
@@ -23,6 +23,8 @@ class Taken(Value):
     complaint: str
     seq: int
     event: str
+    opens: str | None = None
+    """The reference of a complaint that this one opened to follow it, when the customer wrote after its end."""
 
 
 def parse(command: type[Command], body: Any, surplus: tuple[Any, ...]) -> Command:
@@ -42,7 +44,7 @@ def _update(command: type[Command]) -> Callable[..., Any]:
     @workflow.update(name=command.name, description=" ".join((command.__doc__ or "").split()))
     async def handle(self: Any, body: Any = None, *surplus: Any) -> Taken:
         await workflow.wait_condition(self.ready)
-        taken: Taken = self.take(command, body, surplus)
+        taken: Taken = await self.take(command, body, surplus)
         return taken
 
     @handle.validator
@@ -56,5 +58,5 @@ class Updates:
     """Gives a workflow the update of every command. It has `ready`, `check` and `take`."""
 
 
-for _command in COMMANDS.values():
+for _command in (*COMMANDS.values(), *BETWEEN.values()):
     setattr(Updates, _command.name, _update(_command))

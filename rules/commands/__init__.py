@@ -7,7 +7,7 @@ report it, which acts it counts as, and what becomes of its words. The docstring
 from __future__ import annotations
 
 from rules.commands.base import CONTENT, ClockId, Command, Content, EntryNumber, MaybeContent, Via
-from rules.commands.customer import Accept, CustomerWrites, NoReplyNeeded, Reject, Withdraw
+from rules.commands.customer import Accept, CustomerWrites, NoReplyNeeded, Reject, TakeBack, Withdraw
 from rules.commands.handling import (
     Answer,
     Close,
@@ -23,13 +23,26 @@ from rules.commands.handling import (
     TellResult,
     UpdateCustomer,
 )
+from rules.commands.merging import Absorb, Done, Release
 from rules.commands.opening import Complainant, OpenComplaint
 from rules.commands.parties import Acknowledge, AnswerRequest, ConfirmReport, ContestRequest, Request, Waive
-from rules.commands.record import ApproveCorrection, Assign, Correct, Note, Reclassify
+from rules.commands.record import (
+    ApproveCorrection,
+    Assign,
+    Correct,
+    Link,
+    Merge,
+    Note,
+    Reclassify,
+    Recuse,
+    UndoMerge,
+)
 
 __all__ = [
+    "BETWEEN",
     "COMMANDS",
     "CONTENT",
+    "Absorb",
     "Accept",
     "Acknowledge",
     "Answer",
@@ -46,23 +59,30 @@ __all__ = [
     "ContestRequest",
     "Correct",
     "CustomerWrites",
+    "Done",
     "EntryNumber",
     "Explain",
     "Findings",
     "HandOver",
+    "Link",
     "MaybeContent",
     "Measure",
+    "Merge",
     "NoReplyNeeded",
     "Note",
     "OpenComplaint",
     "PreliminaryPlan",
     "Propose",
     "Reclassify",
+    "Recuse",
     "Reject",
+    "Release",
     "Request",
     "Resolve",
     "Respond",
+    "TakeBack",
     "TellResult",
+    "UndoMerge",
     "UpdateCustomer",
     "Via",
     "Waive",
@@ -73,9 +93,12 @@ COMMANDS: dict[str, type[Command]] = {
     c.name: c
     for c in (
         Respond, Answer, HandOver, UpdateCustomer, Contact, PreliminaryPlan, Findings, Propose, TellResult, Resolve,
-        Accept, Reject, Withdraw, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Explain,
+        Accept, Reject, Withdraw, TakeBack, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Recuse, Explain,
         Request, AnswerRequest, ContestRequest, Waive, ConfirmReport, Correct, ApproveCorrection,
-        Acknowledge, Note, Close,
+        Link, Merge, UndoMerge, Acknowledge, Note, Close,
     )
 }  # fmt: skip
 """Every command by its name, which is also the name of its update and its signal."""
+
+BETWEEN: dict[str, type[Command]] = {c.name: c for c in (Absorb, Release)}
+"""What complaints say to each other. People have no use for it."""

@@ -39,6 +39,8 @@ class Command(Value):
     """Parties that may do it; the first stands in when the command names nobody."""
     needs: ClassVar[tuple[Stage, ...]] = ()
     """One of these stages must have been reached, where the complaint's path has it."""
+    after_closure: ClassVar[bool] = False
+    """Whether it is taken once the complaint is closed, by a run that goes on from the ledger."""
 
     key: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     """Idempotency key; the update's id when left out (invariant 16)."""

@@ -17,32 +17,45 @@ class Accept(Command):
 
 
 class Reject(Command):
-    """The customer rejects the result; the complaint reopens (rule 33)."""
+    """The customer rejects the result; the complaint reopens (rule 33), after closing too where the contract says."""
 
     name, event, needs = "reject", "rejected", ("resolved", "answered")
-    who = ("complainant",)
+    who, after_closure = ("complainant",), True
     text: Content
 
 
-class Withdraw(Command):
-    """The customer withdraws the complaint. Reported by the handler it needs evidence."""
+class _Proved(Command):
+    """What the customer decides about the complaint; the handler who enters it shows that it did."""
 
-    name, event = "withdraw", "withdrawn"
     who = ("complainant", "handler")
     text: MaybeContent = None
 
     @model_validator(mode="after")
-    def _proved(self) -> Withdraw:
+    def _proved(self) -> _Proved:
         told_by = self.reported_by or self.by
         if told_by and told_by.role.partition(".")[0] == "handler" and not self.evidence:
-            raise ValueError("a withdrawal entered by the handler needs evidence: add the customer's message")
+            raise ValueError(f"{self.name} entered by the handler needs evidence: add the customer's message")
         return self
 
 
-class CustomerWrites(Command):
-    """The customer wrote or called again (rule 24)."""
+class Withdraw(_Proved):
+    """The customer withdraws the complaint. Reported by the handler it needs evidence."""
 
-    name, event = "customer_writes", "customer_wrote"
+    name, event = "withdraw", "withdrawn"
+
+
+class TakeBack(_Proved):
+    """The customer takes the withdrawal back: the complaint goes on, and the time between stops every clock. Reported
+    by the handler it needs evidence."""
+
+    name, event, after_closure = "take_back", "withdrawal_taken_back", True
+
+
+class CustomerWrites(Command):
+    """The customer wrote or called again (rule 24). After closing it reopens the complaint, is attached to it, or opens
+    one that follows, as the contract says."""
+
+    name, event, after_closure = "customer_writes", "customer_wrote", True
     who = ("complainant", "handler")
     text: Content
     channel: Code | None = None

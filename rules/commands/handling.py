@@ -49,7 +49,8 @@ class UpdateCustomer(Command):
 
 
 class Contact(Command):
-    """Somebody was called: reached, or every number of the role tried (rule 23)."""
+    """Somebody was called: reached, or every number of the role tried (rule 23). Tried with the `complainant`, it
+    counts towards closing as unreachable."""
 
     name, event = "contact", "contacted"
     role: Name
@@ -57,7 +58,8 @@ class Contact(Command):
     text: MaybeContent = None
 
     def acts(self) -> tuple[str, ...]:
-        return (f"contact.{self.outcome}", f"contact.{self.outcome}:{self.role}")
+        named = f"contact.{self.outcome}:{self.role}"
+        return (named,) if self.role == "complainant" else (f"contact.{self.outcome}", named)
 
 
 class PreliminaryPlan(Command):
@@ -130,8 +132,10 @@ class Explain(Command):
 
 
 class Close(Command):
-    """Close the case: confirmed, or without agreement after the last rejection."""
+    """Close the case: confirmed, without agreement after the last rejection, or because the customer cannot be reached
+    after as many attempts as the contract asks."""
 
     name, event, needs = "close", "closed", ("resolved", "answered")
     agreement: bool = True
+    unreachable: bool = False
     text: MaybeContent = None

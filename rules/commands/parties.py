@@ -28,7 +28,7 @@ class Waive(Command):
 class ConfirmReport(Command):
     """The role that the contract names agrees, or does not, that a late report clears a miss (invariant 2)."""
 
-    name, event = "confirm_report", "report_answered"
+    name, event, after_closure = "confirm_report", "report_answered", True
     who = ("principal", "handler", "third_party")
     clock: ClockId
     agrees: bool
@@ -58,7 +58,7 @@ class AnswerRequest(Command):
 class ContestRequest(Command):
     """The party asked says that nobody waited for it; the time stays the handler's."""
 
-    name, event = "contest_request", "request_contested"
+    name, event, after_closure = "contest_request", "request_contested", True
     who = ("principal", "third_party", "complainant")
     request: EntryNumber
     text: Content

@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from rules.commands.base import Command, Content, EntryNumber, MaybeContent
 from rules.contract import Kind
-from rules.values import Actor, Code, Level, Name, Stated
+from rules.values import Actor, Code, Level, Name, Reference, Stated
 
 
 class Reclassify(Command):
@@ -40,10 +40,46 @@ class Assign(Command):
     text: MaybeContent = None
 
 
+class Recuse(Command):
+    """A person is complained about, or too near to the matter: may not own, decide, acknowledge, be told of or read
+    this complaint (rule 37)."""
+
+    name, event = "recuse", "recused"
+    who = ("handler", "principal")
+    person: Name
+    text: Content
+
+
+class Link(Command):
+    """Another complaint of the same contract belongs to this one. It changes no clock; a duplicate is merged."""
+
+    name, event = "link", "linked"
+    to: Reference
+    relation: Literal["follows", "duplicate_of", "part_of", "split_from"]
+    """What this complaint is to the other."""
+    text: MaybeContent = None
+
+
+class Merge(Command):
+    """This complaint is a duplicate: it closes, and the other goes on with the earlier receipt of both and with what
+    was done here. The other answers, so it is an update and no signal."""
+
+    name, event = "merge", "merged"
+    into: Reference
+    text: MaybeContent = None
+
+
+class UndoMerge(Command):
+    """It was no duplicate: this complaint goes on as if it had never been merged, and so does the other."""
+
+    name, event, after_closure = "undo_merge", "merge_undone", True
+    text: Content
+
+
 class Note(Command):
     """A note on the file. It meets no clock."""
 
-    name, event = "note", "noted"
+    name, event, after_closure = "note", "noted", True
     who = ("handler", "principal", "third_party", "complainant")
     text: Content
 
@@ -52,7 +88,7 @@ class Correct(Command):
     """An entry of the ledger is wrong: when it really happened, or that it did not (invariant 7). It counts once a
     second person approves it."""
 
-    name, event = "correct", "corrected"
+    name, event, after_closure = "correct", "corrected", True
     who = ("handler", "principal")
     entry: EntryNumber
     happened_at: Stated | None = None
@@ -74,7 +110,7 @@ class Correct(Command):
 class ApproveCorrection(Command):
     """A second person agrees with a correction; from then on the right value counts (invariant 7)."""
 
-    name, event = "approve_correction", "correction_approved"
+    name, event, after_closure = "approve_correction", "correction_approved", True
     who = ("handler", "principal")
     entry: EntryNumber
     """That of the correction."""

@@ -227,13 +227,15 @@ def test_an_approval_needs_another_person_and_a_correction_that_waits() -> None:
         story.tell("approve_correction", "2026-03-02 10:14", entry=asked, by=BOB)
 
 
-def test_a_closed_case_is_not_corrected() -> None:
-    """What a closing rests on stands; the refusal says what to do instead."""
+def test_a_closed_case_is_corrected_and_stays_closed() -> None:
+    """Facts outlive the end: an answer that was late after all makes a miss found by correction."""
     story = Story().open("2026-03-02 10:00")
-    story.tell("answer", "2026-03-02 10:05")
-    story.tell("accept", "2026-03-02 10:06")
-    with pytest.raises(Refused, match="follows"):
-        story.tell("correct", "2026-03-02 10:07", entry=fact(story, "answered"), void=True, by=ANN)
+    story.tell("answer", "2026-03-02 10:10")
+    story.tell("accept", "2026-03-02 11:00")
+    told = correct(story, fact(story, "answered"), "2026-03-03 10:00", "2026-03-02 10:20")
+    missed = next(entry for entry in told if entry.type == "clock_missed")
+    assert (missed.data["clock"], missed.data["found_by"]) == ("first_response#1", "correction")
+    assert story.case.closed
 
 
 def test_what_has_a_better_way_is_not_taken_back() -> None:

@@ -364,12 +364,14 @@ def test_the_same_command_twice_under_one_key_counts_once() -> None:
 
 
 def test_a_closed_complaint_takes_nothing_more() -> None:
-    """A command after closure is refused, and the refusal says what to do instead."""
+    """An act after closure is refused, and the refusal says what to do instead."""
     story = Story().open("2026-03-02 10:00")
     story.tell("answer", "2026-03-02 10:05")
     story.tell("accept", "2026-03-02 10:06")
     with pytest.raises(Refused, match="follows"):
-        story.tell("note", "2026-03-02 10:07")
+        story.tell("respond", "2026-03-02 10:07")
+    story.tell("note", "2026-03-02 10:08")
+    assert story.case.closed, "a note on the file of a closed case opens nothing"
 
 
 def test_who_may_is_said_with_the_refusal() -> None:

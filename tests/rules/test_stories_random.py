@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rules.commands import COMMANDS, Command
+from rules.commands import BETWEEN, COMMANDS, Command
 from rules.complaint import Complaint, fold
 from rules.decide import decide, deliver, tick
 from rules.judge import next_wake
@@ -23,7 +23,10 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "answer": [{}],
     "hand_over": [{"to": "handler.manager"}],
     "update_customer": [{}],
-    "contact": [{"role": "principal.responsible_person", "outcome": "reached"}],
+    "contact": [
+        {"role": "principal.responsible_person", "outcome": "reached"},
+        {"role": "complainant", "outcome": "tried"},
+    ],
     "preliminary_plan": [{}],
     "findings": [{"cause": "Wear."}],
     "propose": [{}],
@@ -32,6 +35,13 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "accept": [{}],
     "reject": [{}],
     "withdraw": [{}],
+    "take_back": [{}],
+    "recuse": [{"person": person} for person in ("p.wang", "p.cy")],
+    "link": [{"to": "R-7", "relation": "part_of"}],
+    "merge": [{"into": "R-2"}, {"into": "R-1"}],
+    "undo_merge": [{}],
+    "absorb": [{}],
+    "release": [{"complaint": reference} for reference in ("R-3", "R-4")],
     "customer_writes": [{}],
     "no_reply_needed": [{}],
     "reclassify": [
@@ -61,13 +71,21 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     ],
     "contest_request": [{"by": {"role": role}} for role in ("principal.responsible_person", "third_party")],
     "note": [{}],
-    "close": [{}, {"agreement": False}],
+    "close": [{}, {"agreement": False}, {"unreachable": True}],
 }
+
+ALL = COMMANDS | BETWEEN
 
 LATE_REPORTS: tuple[dict[str, str], ...] = ({"confirmed by": "principal.responsible_person", "within": "1 day"}, {})
 
 STEPS = st.tuples(
-    st.sampled_from([*sorted(BODIES), *("correct", "approve_correction", "respond", "request", "answer_request") * 3]),
+    st.sampled_from(
+        [
+            *sorted(BODIES),
+            *("correct", "approve_correction", "respond", "request", "answer_request") * 3,
+            *("answer", "accept", "reject", "customer_writes", "withdraw", "take_back", "absorb", "release") * 2,
+        ]
+    ),
     st.integers(0, 10),
     st.integers(1, 60 * 24 * 6),
     st.integers(0, 600),
@@ -111,25 +129,42 @@ def patient(which: int) -> InForce:
     """The small contract with late reports to be confirmed or not, and clocks that stand still for others or not."""
     parties = (["principal", "third_party", "complainant"], ["principal"], [])[which % 3]
     pausing = {name: promise | {"pauses for": parties} for name, promise in SMALL["obligations"].items()}
-    return law(**{"late reports": LATE_REPORTS[which % 2], "obligations": pausing})
+    after = (
+        {"customer writes": "reopen", "within": "20 days"},
+        {"customer writes": "attach", "take back": "5 days"},
+        {},
+    )
+    return law(
+        **{
+            "late reports": LATE_REPORTS[which % 2],
+            "obligations": pausing,
+            "confirmation": SMALL["confirmation"] | {"unreachable": {"attempts": 2}},
+            "after closure": after[which % 3],
+        }
+    )
 
 
 def command(case: Complaint, name: str, which: int, now: datetime, occurred_at: datetime) -> Command:
     """One of the bodies of a command; a correction takes an entry that stands on record, its time what is given."""
-    fields = COMMANDS[name].model_fields
+    kind = ALL[name]
+    fields = kind.model_fields
     text = {"text": "Words."} if "text" in fields and fields["text"].is_required() else {}
     body = {"occurred_at": occurred_at, **text, **BODIES[name][which % len(BODIES[name])]}
     if name == "correct":
         facts = [1, *(act.seq for act in case.acts), case.seq + 1]
         right = {"void": True} if which % 3 == 0 else {"happened_at": occurred_at}
         body |= {"entry": facts[which % len(facts)], "occurred_at": now, **right}
+    elif name == "absorb":
+        done = {"names": ["respond"], "at": occurred_at - timedelta(minutes=which), "recorded_at": now}
+        body |= {"complaint": f"R-{3 + which % 2}", "received_at": occurred_at - timedelta(hours=which), "done": [done]}
+        body |= {"unanswered": occurred_at - timedelta(minutes=3 * which)} if which % 3 else {}
     elif name == "request":
         body |= {"due": occurred_at + timedelta(minutes=1 + 40 * which)}
     elif name in ("answer_request", "contest_request"):
         body |= {"request": case.requests[which % len(case.requests)].seq if case.requests else 1}
     elif name == "approve_correction":
         body |= {"entry": case.corrections[-1].seq if case.corrections else 1, "occurred_at": now}
-    return COMMANDS[name].model_validate(body)
+    return kind.model_validate(body)
 
 
 def _tell(story: Story, name: str, which: int, now: datetime, occurred_at: datetime) -> None:

@@ -110,8 +110,8 @@ async def test_after_closure_the_same_key_gets_the_same_answer(ombud: Ombud, sys
     with pytest.raises(Refused, match="was used for another command"):
         await ombud.tell(opened.complaint, Answer(text="The blue one."), key="a")
     for late in (ombud.tell, ombud.send):
-        with pytest.raises(Closed, match=r"closed at .*\(accepted\)"):
-            await late(opened.complaint, Note(text="One more thing."))
+        with pytest.raises(Closed, match=r"is closed \(accepted\).* It was closed at 20"):
+            await late(opened.complaint, Respond(text="One more thing."))
     again = await ombud.open(start)
     assert (again.new, again.run_id) == (False, opened.run_id)
     with pytest.raises(Conflict):

@@ -28,10 +28,11 @@ CLOSED = datetime(2026, 3, 2, 3, tzinfo=UTC)
 """11:00 in Shanghai."""
 
 
-def closed(reference: str = "R-1", **contract: Any) -> Story:
+def closed(reference: str = "R-1", *, follows: str | None = None, **contract: Any) -> Story:
     """An enquiry that was answered and accepted within an hour, and whose opening told somebody."""
     told = {"notices": {"open": "handler.manager"}}
-    story = Story(law(**(told | contract))).open("2026-03-02 10:00", reference=reference, complainant={"id": "c-7"})
+    story = Story(law(**(told | contract)))
+    story.open("2026-03-02 10:00", reference=reference, complainant={"id": "c-7"}, follows=follows)
     story.tell("answer", "2026-03-02 10:05")
     story.tell("accept", "2026-03-02 11:00")
     return story
@@ -241,3 +242,11 @@ async def test_a_hold_and_an_erasure_at_once(engine: AsyncEngine, vault: Vault) 
             text("SELECT type FROM ledger WHERE stream = :stream ORDER BY seq"), {"stream": privacy_stream("small/R-1")}
         )
         assert kinds.all() == (["erased", "held"] if gone else ["held"])
+
+
+async def test_whose_histories_carry_the_words(engine: AsyncEngine, vault: Vault) -> None:
+    """A complaint that was opened out of another one stands in that one's history, too; both are forgotten."""
+    async with transaction(engine) as connection:
+        await recorded(connection, vault, closed(), closed("R-2", follows="R-1"))
+        assert await erasure.carriers(connection, "small/R-2") == ["small/R-2", "small/R-1"]
+        assert await erasure.carriers(connection, "small/R-1") == ["small/R-1"]

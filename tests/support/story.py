@@ -146,6 +146,8 @@ class Story:
         self.case: Complaint
         self.entries: list[Entry] = []
         self.texts: dict[int, dict[str, str]] = {}
+        self.opened: list[OpenComplaint] = []
+        """Complaints that follow this one."""
 
     def open(self, received: str, recorded: str = "", now: str = "", **fields: Any) -> Story:
         """Opened and looked at in the moment of receipt, unless said otherwise."""
@@ -194,6 +196,7 @@ class Story:
         self.case = decision.case
         self.entries += decision.entries
         self.texts |= decision.texts
+        self.opened += [decision.opens] if decision.opens else []
         return decision.entries
 
     def clock(self, name: str) -> Clock:

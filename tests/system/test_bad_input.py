@@ -311,8 +311,8 @@ async def test_a_closed_or_unknown_complaint_takes_nothing(system: System, ombud
     await handle.result()
     before = await written(system)
     for durable in ((), ("--durable",)):
-        for reference, reason in ((name, "was closed at"), ("none", "There is no complaint")):
-            ended = await ombud("tell", f"maintenance-service/{reference}", "note", "--text", "x", *durable)
+        for reference, reason in ((name, "It was closed at"), ("none", "There is no complaint")):
+            ended = await ombud("tell", f"maintenance-service/{reference}", "respond", "--text", "x", *durable)
             assert (ended.code, ended.out) == (1, "")
             assert reason in ended.err
     code, said = await temporal(
