@@ -30,9 +30,10 @@ format: install ## rewrite what formatter and linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install ## working time against what people use instead; what a complaint costs
+bench: install ## working time against what people use instead; what a complaint costs, and sealing it
 	$(BIN)/python -m bench.calendar
 	$(BIN)/python -m bench.costs
+	$(BIN)/python -m bench.codec
 
 lock: install ## newest allowed version of everything, with hashes, into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group bench --universal --python-version 3.11 \

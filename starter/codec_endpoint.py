@@ -8,17 +8,19 @@ Web UI's own origin alone.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import PlainTextResponse
 from google.protobuf.json_format import MessageToJson, Parse, ParseError
+from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.cors import CORSMiddleware
 from temporalio.api.common.v1 import Payload, Payloads
 
 from payload_codec import Codec
 from settings import Settings
+from starter.codec_door import Door
 
 LIMIT = 8 * 1024 * 1024
 """Bytes of one request; Temporal hands out at most 4 MB at once, and base64 makes them a third more."""
@@ -27,24 +29,18 @@ MayDecode = Callable[[Request], Awaitable[None]]
 """Raises HTTPException 401 or 403 for whoever may not read what is sealed."""
 
 
-def shared_token(settings: Settings) -> MayDecode:
-    """Lets in whoever sends the token of the settings as `Authorization: Bearer …`."""
-
-    async def may_decode(request: Request) -> None:
-        if settings.codec_token is None:
-            raise HTTPException(403, "This endpoint is shut: OMBUD_CODEC_TOKEN is not set.")
-        kind, _, given = request.headers.get("authorization", "").partition(" ")
-        known = settings.codec_token.get_secret_value().encode()
-        if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), known):
-            raise HTTPException(401, "Send the token of OMBUD_CODEC_TOKEN.", {"WWW-Authenticate": "Bearer"})
-
-    return may_decode
-
-
 def codec_endpoint(settings: Settings, namespace: str, may_decode: MayDecode | None = None) -> FastAPI:
-    """The endpoint, to be mounted at `/codec`. Seals whether or not the settings ask for it: who calls it, asks."""
+    """The endpoint, to be mounted at `/codec`. Seals whether or not the settings ask for it: who calls it, asks.
+
+    Without `may_decode` the token of the settings guards it, and a page at `/codec/` takes the token from a browser.
+    """
     codec = Codec(settings.keyring)
-    app = FastAPI(openapi_url=None, dependencies=[Depends(may_decode or shared_token(settings))])
+    app = FastAPI(openapi_url=None)
+    door = Door(settings)
+    guarded = [Depends(may_decode or door.may_decode)]
+    if may_decode is None:
+        app.add_api_route("/", door.show, methods=["GET", "HEAD"])
+        app.add_api_route("/", door.open, methods=["POST"])
 
     async def answered(request: Request, convert: Callable[[list[Payload]], Awaitable[list[Payload]]]) -> Response:
         asked = request.headers.get("x-namespace", namespace)
@@ -54,17 +50,23 @@ def codec_endpoint(settings: Settings, namespace: str, may_decode: MayDecode | N
         converted = await convert(list(payloads.payloads))
         return Response(MessageToJson(Payloads(payloads=converted), indent=None), media_type="application/json")
 
-    @app.post("/decode")
+    @app.post("/decode", dependencies=guarded)
     async def decode(request: Request) -> Response:
         return await answered(request, codec.decode)
 
-    @app.post("/encode")
+    @app.post("/encode", dependencies=guarded)
     async def encode(request: Request) -> Response:
         return await answered(request, codec.encode)
 
+    # In words, not in JSON: the Web UI takes any JSON for opened payloads, whatever the status.
     @app.exception_handler(ParseError)
     async def unreadable(_: Request, __: Exception) -> Response:
-        return Response("This is no JSON of temporal.api.common.v1.Payloads.\n", 400, media_type="text/plain")
+        return PlainTextResponse("This is no JSON of temporal.api.common.v1.Payloads.\n", 400)
+
+    @app.exception_handler(StarletteHTTPException)
+    async def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, StarletteHTTPException)  # noqa: S101  whom it is registered for
+        return PlainTextResponse(f"{error.detail}\n", error.status_code, error.headers)
 
     app.add_middleware(
         CORSMiddleware,

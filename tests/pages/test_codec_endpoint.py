@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import HTTPException, Request
+from fastapi import FastAPI, HTTPException, Request
 from google.protobuf.json_format import MessageToDict
 
 from payload_codec import Codec
@@ -37,6 +37,13 @@ async def caller(opened: Settings) -> AsyncIterator[httpx.AsyncClient]:
         transport=httpx.ASGITransport(app=app), base_url="http://ombud", headers=headers
     ) as browser:
         yield browser
+
+
+def visiting(settings: Settings) -> httpx.AsyncClient:
+    """A browser before the endpoint where a server mounts it."""
+    server = FastAPI()
+    server.mount("/codec", codec_endpoint(settings, "default"))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=server), base_url="http://ombud/codec")
 
 
 async def sealed(settings: Settings) -> dict[str, Any]:
@@ -69,7 +76,7 @@ async def test_nobody_else_reads(caller: httpx.AsyncClient, opened: Settings, to
     """Without the token nothing is opened, and nothing sealed is sent back."""
     answer = await caller.post("/decode", json=await sealed(opened), headers={"Authorization": token})
     assert answer.status_code == 401
-    assert "payloads" not in answer.json()
+    assert answer.text == "Send the token of OMBUD_CODEC_TOKEN.\n"  # JSON would be taken for opened payloads
 
 
 async def test_unset_it_is_shut(settings: Settings, opened: Settings) -> None:
@@ -90,7 +97,8 @@ async def test_whoever_guards_it_decides(opened: Settings) -> None:
     app = codec_endpoint(opened, "default", may_decode=nobody)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://ombud") as browser:
         answer = await browser.post("/decode", json={}, headers={"Authorization": f"Bearer {TOKEN}"})
-    assert (answer.status_code, answer.json()["detail"]) == (403, "Not you.")
+        assert (await browser.get("/")).status_code == 404
+    assert (answer.status_code, answer.text) == (403, "Not you.\n")
 
 
 async def test_a_browser_asks_first(caller: httpx.AsyncClient) -> None:
@@ -106,6 +114,36 @@ async def test_a_browser_asks_first(caller: httpx.AsyncClient) -> None:
     other = await caller.options("/decode", headers=asks | {"Origin": "http://127.0.0.1:9999"})
     assert other.status_code == 400
     assert "access-control-allow-origin" not in other.headers
+
+
+async def test_a_person_opens_it_in_a_browser(opened: Settings) -> None:
+    """Whoever gives the token on the page gets a cookie that opens, for this path alone; a wrong one gets none."""
+    async with visiting(opened) as browser:
+        page = await browser.get("/", headers={"Accept-Language": "zh-CN,zh;q=0.9"})
+        assert (page.status_code, "编解码端点的令牌" in page.text) == (200, True)
+        wrong = await browser.post("/", data={"token": "wrong"})
+        assert (wrong.status_code, "This is not the token." in wrong.text) == (401, True)
+        assert (await browser.post("/decode", json=await sealed(opened))).status_code == 401
+        right = await browser.post("/", data={"token": f" {TOKEN}\n"})
+        cookie = right.headers["set-cookie"]
+        assert {"HttpOnly", "Path=/codec", "SameSite=strict", "Max-Age=43200"} <= set(cookie.split("; "))
+        assert TOKEN not in cookie
+        given = {"Cookie": cookie.partition(";")[0]}
+        answer = await browser.post("/decode", json=await sealed(opened), headers=given)
+        assert answer.json()["payloads"][0]["data"] == "eyJ0ZXh0IjoiSXQgbGVha3MuIn0="
+        assert "Open in this browser for 12 hours." in (await browser.get("/", headers=given)).text
+        assert (await browser.post("/", content=b"token=" + b"x" * 5000)).status_code == 413
+
+
+async def test_a_cookie_ends_with_its_token(opened: Settings) -> None:
+    """Another token in the settings takes back what was opened with the one before; a made-up cookie opens nothing."""
+    async with visiting(opened) as browser:
+        cookie = (await browser.post("/", data={"token": TOKEN})).headers["set-cookie"].partition(";")[0]
+    other = Settings.model_validate(opened.model_dump() | {"codec_token": "another token, 32 letters or more"})
+    async with visiting(other) as browser:
+        for sent in (cookie, cookie[:-2], "ombud_codec=x"):
+            answer = await browser.post("/decode", json=await sealed(opened), headers={"Cookie": sent})
+            assert answer.status_code == 401
 
 
 async def test_what_is_no_request_of_a_ui(caller: httpx.AsyncClient, opened: Settings) -> None:

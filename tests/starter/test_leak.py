@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from rules.commands import Contact
 from rules.values import Actor
@@ -24,7 +25,7 @@ async def test_the_other_side_is_told_at_once(system: System, ombud: Ombud, cli:
     )  # fmt: skip
     assert done.out.startswith("reported: maintenance-service/leak-1\n"), done.err
     for address in (OTHER_SIDE, MANAGER):
-        mail = await eventually(lambda address=address: _told(smtp_sink, address))
+        mail = await eventually(partial(_told, smtp_sink, address))
         assert "leak-1" in mail
         assert "Notice of a leak" in mail
         assert NAME not in mail
