@@ -25,18 +25,14 @@ def binary() -> Path:
     return Path(sysconfig.get_path("scripts")) / "temporal"
 
 
-def command(database: Path, port: int, ui_port: int, codec: str = "") -> list[str]:
-    """The command line of the server in the foreground, on loopback; SIGTERM stops it.
-
-    `codec` is the address at which the Web UI has sealed payloads opened.
-    """
+def command(database: Path, port: int, ui_port: int) -> list[str]:
+    """The command line of the server in the foreground, on loopback; SIGTERM stops it."""
     # Write-ahead logging with a sync at checkpoints is as fast as memory and survives a killed process.
     return [
         *(str(binary()), "server", "start-dev", "--ip", "127.0.0.1", "--log-level", "warn"),
         *("--port", str(port), "--ui-port", str(ui_port), "--ui-disable-news-fetch"),
         *("--db-filename", str(database)),
         *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"),
-        *(("--ui-codec-endpoint", codec) if codec else ()),
     ]
 
 

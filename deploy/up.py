@@ -45,7 +45,6 @@ def main(data: Path, ports: Ports | None = None) -> int:
 
 
 SENDER = "Ombud <ombud@localhost>"
-_ON = {"on", "true", "yes", "1", "t", "y"}
 ANSWER_WITHIN = 2.0  # seconds, for one look at a server that starts
 
 
@@ -79,10 +78,8 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> 
     given = stated()
     if "OMBUD_BASE_URL" not in given:
         ours["OMBUD_BASE_URL"] = f"http://{LOOPBACK}:{ports.pages}"
-    codec = ""
-    if given.get("OMBUD_PAYLOAD_CODEC", "").lower() in _ON:
-        ours["OMBUD_PAYLOAD_CODEC"] = "on"
-        codec = f"http://{LOOPBACK}:{ports.pages}/codec"
+    if "OMBUD_PAYLOAD_CODEC" in given:  # for the commands in other terminals, too
+        ours["OMBUD_PAYLOAD_CODEC"] = given["OMBUD_PAYLOAD_CODEC"]
 
     cluster = await supervisor.meanwhile(asyncio.to_thread(postgres.Cluster, folder.postgres, password))
     neighbours = [
@@ -96,7 +93,7 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> 
         ),
         Server(
             name="Temporal",
-            command=temporal.command(folder.temporal, ports.temporal, ports.temporal_ui, codec),
+            command=temporal.command(folder.temporal, ports.temporal, ports.temporal_ui),
             where=f"{frontend.address}, Web UI http://{LOOPBACK}:{ports.temporal_ui}",
             ready=frontend.answers,
         ),

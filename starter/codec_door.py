@@ -36,7 +36,8 @@ class Door:
     def __init__(self, settings: Settings) -> None:
         self._token: SecretStr | None = settings.codec_token
         self._signer = URLSafeTimedSerializer(settings.signing_key.get_secret_value(), salt="codec")
-        self._secure = (settings.base_url or "").startswith("https://")
+        self._base = f"{settings.base_url.rstrip('/')}/codec" if settings.base_url else ""
+        self._secure = self._base.startswith("https://")
         self._renderer = Renderer()
 
     async def may_decode(self, request: Request) -> None:
@@ -95,5 +96,7 @@ class Door:
         chinese = request.headers.get("accept-language", "").lower().startswith("zh")
         language: Language = "zh-CN" if chinese else "en"
         nonce = base64.b64encode(secrets.token_bytes(16)).decode()
-        page = self._renderer.page("codec.html", language, ZoneInfo(str(UTC)), nonce=nonce, opened=opened, wrong=wrong)
+        endpoint = self._base or str(request.url.replace(query="")).rstrip("/")
+        says = {"opened": opened, "wrong": wrong, "endpoint": endpoint, "nonce": nonce}
+        page = self._renderer.page("codec.html", language, ZoneInfo(str(UTC)), **says)
         return HTMLResponse(page, status, {"Content-Security-Policy": f"{POLICY}; style-src 'nonce-{nonce}'"})

@@ -131,7 +131,9 @@ async def test_a_person_opens_it_in_a_browser(opened: Settings) -> None:
         given = {"Cookie": cookie.partition(";")[0]}
         answer = await browser.post("/decode", json=await sealed(opened), headers=given)
         assert answer.json()["payloads"][0]["data"] == "eyJ0ZXh0IjoiSXQgbGVha3MuIn0="
-        assert "Open in this browser for 12 hours." in (await browser.get("/", headers=given)).text
+        page = await browser.get("/", headers=given)
+        assert "Open in this browser for 12 hours." in page.text
+        assert "<dd>http://ombud/codec</dd>" in page.text
         assert (await browser.post("/", content=b"token=" + b"x" * 5000)).status_code == 413
 
 
