@@ -57,7 +57,9 @@ def next_wake(case: Complaint, law: InForce) -> Wake | None:
     if case.closed:
         return None
     wakes = []
+    over = {(run.obligation, run.source): _over(run) for run in runs(case, law.contract)}
     for clock in case.clocks:
+        ended_at = over.get((clock.obligation, clock.source))
         since = _open_wait(case, clock, law)
         if clock.status == "running" and since is None:
             wakes.append(Wake(clock.due_at + TICK, clock.id, "due"))
@@ -70,6 +72,7 @@ def next_wake(case: Complaint, law: InForce) -> Wake | None:
                 for index, rung in enumerate(clock.rungs)
                 if not rung.reached and (at := ladders.rung_at(case, clock, ladder, index)) is not None
                 if (clock.status == "missed" or at < clock.due_at) and (since is None or at < since)
+                if ended_at is None or at < ended_at
             ]
     if (silence := closing.silence(case, law)) is not None:
         wakes.append(Wake(silence, "", "silence"))
@@ -197,7 +200,7 @@ def _verdict(
             yield Moment(
                 done, 2, order, "clock_met", {**about, "parts": parts, "lag_seconds": run.lag_seconds, **time(done)}
             )
-        elif run.ended_at is not None and run.ended_at <= due:
+        elif run.ended_at is not None and (run.ended_at <= due or paused_at is not None):
             yield Moment(run.ended_at, 2, order, "clock_ended", {**about, "reason": run.ended_by})
         elif now > due and paused_at is None:
             provisional = {"provisional": True} if clock.provisional else {}

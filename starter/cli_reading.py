@@ -192,6 +192,7 @@ _SHOWN = (
         "category",
         "to",
         "into",
+        "complaint",
         "person",
         "opens",
         "follow",

@@ -17,6 +17,14 @@ from tests.support.temporal import start_real, start_virtual
 from workflows.search_attributes import ALL
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the figures that tests recorded: how much was tried, and what came of it."""
+    for report in terminalreporter.getreports("passed"):
+        if report.when == "call" and report.user_properties:
+            said = ", ".join(f"{name} {value}" for name, value in report.user_properties)
+            terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {said}")
+
+
 @pytest.fixture(scope="session")
 def search_attributes() -> list[SearchAttributeKey[Any]]:
     """What both Temporal servers know from their start."""

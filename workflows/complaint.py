@@ -128,7 +128,10 @@ class Complaint(Updates):
             armed = self.wake
             now = workflow.now()
             if armed is not None and armed.at <= now:
-                self.apply(tick(self.case, self.law, now))
+                decision = tick(self.case, self.law, now)
+                if not decision.entries:  # held up where a corrected worker resumes it, rather than running in circles
+                    raise RuntimeError(f"nothing is to be judged at {armed.at.isoformat()}: {armed.clock} {armed.rung}")
+                self.apply(decision)
                 continue
             with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from deploy.ports import LOOPBACK
 from starter.client import Ombud
 from storage.keys import Keyring
 from temporal_client import DATA_CONVERTER, sealing
-from tests.deploy.test_up import Machine
 from tests.starter.conftest import command_line, opening
+from tests.support.machine import Machine
 from tests.support.wait import eventually
 from tests.system.test_planted_names import FACTS, LIFE, NAME, planted
 
@@ -28,15 +27,6 @@ UNSEALED = "Mr-Unsealed-of-Cobble-Square"
 """Sent by a program without the codec: it shows that the search below finds what is there."""
 
 REFERENCE = "R-on-disk-0815"
-
-
-@pytest.fixture
-async def machine(tmp_path: Path) -> AsyncIterator[Machine]:
-    """A machine on which nothing runs before and after."""
-    made = Machine(tmp_path)
-    yield made
-    if made.process is not None and made.process.returncode is None:
-        await made.stop(made.process)
 
 
 async def test_no_file_holds_a_name(machine: Machine) -> None:

@@ -105,6 +105,15 @@ def test_done_while_it_waits_is_in_time() -> None:
     assert story.clock("handover").status == "met"
 
 
+def test_a_clock_that_stands_still_ends_with_the_case() -> None:
+    """Closed long after its first due while the principal still owed an answer: neither missed nor left running."""
+    story = asked(pausing("principal"))
+    story.live("2026-03-05 10:00")
+    story.tell("withdraw", "2026-03-05 10:00")
+    assert story.clock("handover").status == "ended"
+    assert all(clock.status != "running" for clock in story.case.clocks)
+
+
 def test_a_contested_request_leaves_the_time_to_the_handler() -> None:
     """Rule 60: contested at 13:00, the clock was due at 12:00 after all, and its miss is on record."""
     story = asked(pausing("principal"))

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from rules.complaint import fold
+from rules.judge import next_wake
 from rules.ledger import Refused
 from tests.support.story import Story, types
 
@@ -32,6 +33,14 @@ def test_a_miss_on_record_is_not_waived_away() -> None:
     story.live("2026-03-02 10:20")
     with pytest.raises(Refused, match="those that do: none"):
         story.tell("waive", "2026-03-02 10:30", clock="first_response#1", evidence=LETTER)
+
+
+def test_a_waiver_that_comes_while_nobody_looked_stops_what_is_left_of_the_ladder() -> None:
+    """After an outage the miss of 10:15 is recorded with the waiver of 11:11; no timer is set for steps behind it."""
+    story = Story().open("2026-03-02 10:00")
+    story.tell("waive", "2026-03-02 11:44", occurred="2026-03-02 11:11", clock="first_response#1", evidence=LETTER)
+    assert story.clock("first_response").status == "missed"
+    assert next_wake(story.case, story.law) is None
 
 
 def test_only_the_principal_waives_and_in_writing() -> None:

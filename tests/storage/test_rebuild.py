@@ -22,8 +22,8 @@ from storage.database import create_engine, transaction
 from storage.rebuild import UnregisteredError, rebuild
 from storage.recording import record, record_message
 from storage.tables import PROJECTIONS, clocks, complaints, messages, notices
-from tests.rules.test_stories_random import BODIES, STEPS, command
 from tests.support.postgres import Databases
+from tests.support.random_stories import BODIES, STEPS, Step, command
 from tests.support.recorded import at_noon, batch, claim, on_record, published, said
 from tests.support.story import Story, at, law
 
@@ -63,14 +63,14 @@ class Told(Story):
 )
 @given(
     openings=st.lists(st.sampled_from(OPENINGS), min_size=1, max_size=3),
-    steps=st.lists(STEPS, max_size=25),
+    steps=STEPS,
     together=st.booleans(),
 )
 async def test_random_histories_leave_no_difference(
     databases: Databases,
     vault: Vault,
     openings: list[dict[str, Any]],
-    steps: list[tuple[str, int, int, int, bool]],
+    steps: list[Step],
     together: bool,
 ) -> None:
     """Whatever was done, and however it was cut into batches, what was recorded live equals what a rebuild derives."""

@@ -179,4 +179,5 @@ async def _as_many(system: System, expected: int) -> bool:
     query = "SELECT type, count(*) AS n FROM ledger WHERE type IN ('merged', 'absorbed', 'released') GROUP BY type"
     rows = await system.rows(query)
     counts = {row["type"]: row["n"] for row in rows}
-    return counts.get("merged", 0) == expected == counts.get("absorbed", 0) - counts.get("released", 0)
+    stand = counts.get("absorbed", 0) - counts.get("released", 0)
+    return bool(counts.get("merged", 0) == expected == stand)

@@ -1,0 +1,155 @@
+"""Random stories: what people may do to a complaint, in whatever order, with whatever delay."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from rules.commands import BETWEEN, COMMANDS, Command
+from rules.complaint import Complaint
+from rules.law import InForce
+from tests.support.story import SMALL, law
+
+BODIES: dict[str, list[dict[str, Any]]] = {
+    "respond": [{}],
+    "answer": [{}],
+    "hand_over": [{"to": "handler.manager"}],
+    "update_customer": [{}],
+    "contact": [
+        {"role": "principal.responsible_person", "outcome": "reached"},
+        {"role": "complainant", "outcome": "tried"},
+    ],
+    "preliminary_plan": [{}],
+    "findings": [{"cause": "Wear."}],
+    "propose": [{}],
+    "tell_result": [{}, {"to": "principal"}],
+    "resolve": [{"outcome": "upheld"}],
+    "accept": [{}],
+    "reject": [{}],
+    "withdraw": [{}],
+    "take_back": [{}],
+    "recuse": [{"person": person} for person in ("p.wang", "p.cy")],
+    "link": [{"to": "R-7", "relation": "part_of"}],
+    "merge": [{"into": "R-2"}, {"into": "R-1"}],
+    "undo_merge": [{}],
+    "absorb": [{}],
+    "release": [{"complaint": reference} for reference in ("R-3", "R-4")],
+    "customer_writes": [{}],
+    "no_reply_needed": [{}],
+    "reclassify": [
+        {"level": level, "reason": reason, "approved_by": {"role": "handler.manager"}}
+        for level in "123"
+        for reason in ("new_facts", "misjudged", "first_assessment")
+    ]
+    + [{"kind": "complaint", "reason": "misjudged"}, {"kind": "enquiry", "reason": "misjudged"}],
+    "assign": [{"person": "p.wang"}],
+    "explain": [{"reason": "Late parts."}, {"plan": "Friday."}, {"reason": "Late parts.", "plan": "Friday."}],
+    "acknowledge": [{"by": {"role": role}} for role in ("handler.owner", "handler.manager", "handler.director")]
+    + [{"by": {"role": "handler.manager"}, "follow": "passed", "to": "handler.director"}],
+    "confirm_report": [
+        {"clock": clock, "agrees": agrees, "by": {"role": "principal.responsible_person"}}
+        for clock in ("first_response#1", "handover#1", "message_reply#1", "resolution#1")
+        for agrees in (True, False)
+    ],
+    "correct": [{"by": {"role": "handler.owner", "person": "p.ann"}}],
+    "approve_correction": [
+        {"by": {"role": "handler.manager", "person": person}} for person in ("p.bob", "p.ann", "p.cy")
+    ],
+    "request": [{"of": role} for role in ("principal.responsible_person", "third_party", "complainant")],
+    "answer_request": [{}],
+    "waive": [
+        {"clock": clock, "evidence": [{"id": "letter", "sha256": "0" * 64}]}
+        for clock in ("first_response#1", "handover#1")
+    ],
+    "contest_request": [{"by": {"role": role}} for role in ("principal.responsible_person", "third_party")],
+    "note": [{}],
+    "close": [{}, {"agreement": False}, {"unreachable": True}],
+}
+
+ALL = COMMANDS | BETWEEN
+
+LATE_REPORTS: tuple[dict[str, str], ...] = ({"confirmed by": "principal.responsible_person", "within": "1 day"}, {})
+
+Step = tuple[str, int, int, int, bool]
+"""Command, which of its bodies, minutes since the last step, minutes it happened before it was told, served timers."""
+
+
+def _step(names: st.SearchStrategy[str], wait: int) -> st.SearchStrategy[Step]:
+    return st.tuples(names, st.integers(0, 10), st.integers(1, wait), st.integers(0, 600), st.booleans())
+
+
+CHAPTERS = (
+    ("answer", "accept", "customer_writes", "respond"),
+    ("answer", "accept", "note", "reject"),
+    ("withdraw", "take_back"),
+    ("findings", "propose", "resolve", "tell_result", "accept", "customer_writes"),
+    ("findings", "propose", "resolve", "tell_result", "reject", "resolve", "tell_result"),
+    ("correct", "approve_correction"),
+    ("merge", "undo_merge"),
+    ("absorb", "respond", "release"),
+    ("request", "answer_request"),
+    ("request", "contest_request"),
+    ("customer_writes", "respond", "no_reply_needed"),
+)
+"""What random commands would seldom come to by themselves."""
+
+_WORD = _step(st.sampled_from(sorted(BODIES)), 60 * 24 * 6).map(lambda step: [step])
+_CHAPTER = st.sampled_from(CHAPTERS).flatmap(
+    lambda names: st.tuples(*(_step(st.just(name), 60 * 24) for name in names))
+)
+
+STEPS: st.SearchStrategy[list[Step]] = st.lists(st.one_of(_WORD, _CHAPTER), max_size=10).map(
+    lambda parts: [step for part in parts for step in part]
+)
+"""The steps of one story."""
+
+OPENINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {"level": "2"},
+    {"kind": "complaint", "level": "3"},
+    {"kind": "complaint", "category": "product"},
+)
+
+
+def patient(which: int) -> InForce:
+    """The small contract with late reports to be confirmed or not, and clocks that stand still for others or not."""
+    parties = (["principal", "third_party", "complainant"], ["principal"], [])[which % 3]
+    pausing = {name: promise | {"pauses for": parties} for name, promise in SMALL["obligations"].items()}
+    after: tuple[dict[str, str], ...] = (
+        {"customer writes": "reopen", "within": "20 days"},
+        {"customer writes": "attach", "take back": "5 days"},
+        {},
+    )
+    return law(
+        **{
+            "late reports": LATE_REPORTS[which % 2],
+            "obligations": pausing,
+            "confirmation": SMALL["confirmation"] | {"unreachable": {"attempts": 2}},
+            "after closure": after[which % 3],
+        }
+    )
+
+
+def command(case: Complaint, name: str, which: int, now: datetime, occurred_at: datetime) -> Command:
+    """One of the bodies of a command; a correction takes an entry that stands on record, its time what is given."""
+    kind = ALL[name]
+    fields = kind.model_fields
+    text = {"text": "Words."} if "text" in fields and fields["text"].is_required() else {}
+    body = {"occurred_at": occurred_at, **text, **BODIES[name][which % len(BODIES[name])]}
+    if name == "correct":
+        facts = [1, *(act.seq for act in case.acts), case.seq + 1]
+        right = {"void": True} if which % 3 == 0 else {"happened_at": occurred_at}
+        body |= {"entry": facts[which % len(facts)], "occurred_at": now, **right}
+    elif name == "absorb":
+        done = {"names": ["respond"], "at": occurred_at - timedelta(minutes=which), "recorded_at": now}
+        body |= {"complaint": f"R-{3 + which % 2}", "received_at": occurred_at - timedelta(hours=which), "done": [done]}
+        body |= {"unanswered": occurred_at - timedelta(minutes=3 * which)} if which % 3 else {}
+    elif name == "request":
+        body |= {"due": occurred_at + timedelta(minutes=1 + 40 * which)}
+    elif name in ("answer_request", "contest_request"):
+        body |= {"request": case.requests[which % len(case.requests)].seq if case.requests else 1}
+    elif name == "approve_correction":
+        body |= {"entry": case.corrections[-1].seq if case.corrections else 1, "occurred_at": now}
+    return kind.model_validate(body)
