@@ -100,7 +100,7 @@ def rotate(
             "`ombud keys check` names the keys that are missing; add them and run this again."
         )
     for use in uses:
-        if use.key_id == ring.current.id:
+        if use.key_id == ring.current.id or use.key_id not in ring.ids:
             continue
         when = " once `ombud keys check --histories` finds no history sealed under it" if settings.payload_codec else ""
         print(f"No content needs master key {use.key_id} any more. It may be taken out of the settings{when}.")

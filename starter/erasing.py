@@ -52,7 +52,8 @@ async def erase_one(ombud: Ombud, vault: Vault, complaint: str, by: Actor, reaso
     what = "erased" if done.new else "was erased before"
     mails = f", with {done.mails} mails that quoted it" if done.mails else ""
     after = "; it is open and goes on without words" if done.open else ""
-    return f"{complaint}: {what}{mails}, {sum(one.runs for one in gone)} histories deleted{after}"
+    runs = sum(one.runs for one in gone)
+    return f"{complaint}: {what}{mails}, {runs} {'history' if runs == 1 else 'histories'} deleted{after}"
 
 
 async def sweep(ombud: Ombud) -> Swept:

@@ -96,7 +96,7 @@ async def test_a_closed_complaint(system: System, ombud: Ombud, vault: Vault) ->
     await close(ombud, name)
     before = await ombud.state(name)
     said = await erase_one(ombud, vault, name, OFFICER, "letter L-9")
-    assert said == f"{name}: erased, 1 histories deleted"
+    assert said == f"{name}: erased, 1 history deleted"
     assert not await reads(system, vault, name)
     await eventually(lambda: gone(ombud, name, run), SLOW)
     assert await ombud.state(name) == before
@@ -113,7 +113,7 @@ async def test_an_open_complaint_goes_on(system: System, ombud: Ombud, vault: Va
     words = "SELECT seq FROM content WHERE stream = :s ORDER BY seq, field"
     sealed = await eventually(lambda: _two(system, words, name))
     said = await erase_one(ombud, vault, name, OFFICER, "letter L-9")
-    assert said == f"{name}: erased, 1 histories deleted; it is open and goes on without words"
+    assert said == f"{name}: erased, 1 history deleted; it is open and goes on without words"
     assert (await handle(ombud, name).describe()).run_id != first
     await eventually(lambda: gone(ombud, name, first), SLOW)
     history = await handle(ombud, name).fetch_history()
