@@ -7,7 +7,6 @@ answer under the same key (invariant 16).
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -57,7 +56,7 @@ class Circulars:
     def __init__(self, engine: AsyncEngine, client: Client, settings: Settings) -> None:
         self._engine = engine
         self._client = client
-        self._vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
+        self._vault = Vault(settings.keyring)
 
     @property
     def activities(self) -> list[Any]:
