@@ -233,7 +233,7 @@ clocks = Table(
     Column("gross_seconds", Integer, comment="of its own unit, when it was over; a working day has 86,400"),
     Column("net_seconds", Integer, comment="gross without the time that other parties took"),
     Column("waited", JSONB, comment="seconds of its own unit that each other party took"),
-    Column("found_by", Text, comment="of a miss: correction, when only that brought it to light"),
+    Column("found_by", Text, comment="of a miss: correction or calendar, when only that brought it to light"),
     Column("lifted_at", Time, comment="when its miss fell away because its due moved or its start was none"),
     Column(
         "report", Text, comment="of a refuted miss: unconfirmed, confirmed (it counts no more), not_agreed, not_counted"

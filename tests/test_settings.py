@@ -1,11 +1,12 @@
 """Settings: where they come from, and that what is wrong is said in one message."""
 
 import base64
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from settings import Settings, SettingsError, environment, load_settings
+from settings import MailRate, Settings, SettingsError, environment, load_settings
 
 COMPLETE = {
     "OMBUD_DATABASE_URL": "postgresql+asyncpg://ombud:secret@db.example.com/ombud",
@@ -57,6 +58,10 @@ def test_complete(bare: pytest.MonkeyPatch) -> None:
         ("OMBUD_SMTP_PORT", "smtp", "OMBUD_SMTP_PORT"),
         ("OMBUD_SMTP_SECURITY", "ssl", "OMBUD_SMTP_SECURITY"),
         ("OMBUD_SMTP_USERNAME", "ombud", "OMBUD_SMTP_USERNAME and OMBUD_SMTP_PASSWORD belong together"),
+        ("OMBUD_MAIL_RATES", "qq.com=30/week", "'qq.com=30/week'; write domain=number/unit, such as"),
+        ("OMBUD_MAIL_RATES", "qq.com=0/hour", "OMBUD_MAIL_RATES has 'qq.com=0/hour'"),
+        ("OMBUD_MAIL_RATES", "30/minute", "OMBUD_MAIL_RATES has '30/minute'"),
+        ("OMBUD_MAIL_RATES", "qq.com=1/hour,QQ.com=2/hour", "OMBUD_MAIL_RATES names qq.com twice"),
         ("OMBUD_SMTP_PROT", "25", "OMBUD_SMTP_PROT is not a setting"),
     ],
 )
@@ -67,6 +72,18 @@ def test_a_wrong_value_is_named(bare: pytest.MonkeyPatch, name: str, value: str,
         load_settings()
     assert problem in str(caught.value)
     assert "not set" not in str(caught.value)
+
+
+def test_rates_are_read_once(bare: pytest.MonkeyPatch) -> None:
+    """A rate for each domain whatever its case, one for the domains that are not named, and none without any."""
+    minute, hour = timedelta(minutes=1), timedelta(hours=1)
+    give(bare, **COMPLETE, OMBUD_MAIL_RATES="qq.com=30/minute, Example.org=200/hour,*=600/minute")
+    settings = load_settings()
+    assert settings.rate_of("li@QQ.com") == ("qq.com", MailRate(30, minute))
+    assert settings.rate_of("li@example.org") == ("example.org", MailRate(200, hour))
+    assert settings.rate_of("li@mail.qq.com") == ("mail.qq.com", MailRate(600, minute))
+    give(bare, OMBUD_MAIL_RATES="qq.com=30/minute")
+    assert load_settings().rate_of("li@example.org") == ("example.org", None)
 
 
 def test_the_nearest_wins(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
