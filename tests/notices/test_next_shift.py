@@ -79,6 +79,7 @@ async def test_what_bounces_after_all_has_bounced(desk: Desk) -> None:
         await record_message(connection, desk.vault, row["message"], [bounced])
     (notice,) = await desk.rows("SELECT state FROM notices WHERE command = 'propose'")
     assert notice["state"] == "bounced"
+    assert [item.what for item in await queue(desk)] == ["undeliverable notice"]
     assert await rebuild(desk.engine, apply=False) == []
 
 
