@@ -56,7 +56,7 @@ class Pages:
     def __init__(self, engine: AsyncEngine, ombud: Ombud, settings: Settings) -> None:
         self._engine = engine
         self._ombud = ombud
-        self._vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
+        self._vault = Vault(settings.keyring)
         self._links = Links(settings.signing_key.get_secret_value(), settings.base_url)
         self._renderer = Renderer()
         self._contracts: dict[str, Contract] = {}

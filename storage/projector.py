@@ -14,7 +14,7 @@ from typing import Any
 from rules.calendar_years import fingerprint, years_of
 from rules.ledger import Entry
 from storage.changes import Changes, Row
-from storage.tables import clocks, complaints, crowd_answers, links, messages, notices, webhooks
+from storage.tables import clocks, complaints, crowd_answers, holds, links, messages, notices, webhooks
 
 _AS_OPENED = (
     *("contract", "reference", "kind", "category", "level", "grade", "channel", "language", "route"),
@@ -148,6 +148,29 @@ def project_webhook(changes: Changes, webhook: str, entries: Sequence[Entry]) ->
                 changes.change(webhooks, {"id": webhook}, {"paused_at": None, "paused_why": None})
             case "unsubscribed":
                 changes.change(webhooks, {"id": webhook}, {"removed_at": at})
+
+
+def project_privacy(changes: Changes, complaint: str, entries: Sequence[Entry]) -> None:
+    """The entries about the content of one complaint, in order:
+
+    - `held`: data `until`, or nothing for a hold that stands until it is lifted
+    - `hold_lifted`: data `hold`, the entry that set it
+    - `erased`: data `why`, `request` or `retention`
+    - `forgotten`: Temporal's histories are gone, too
+    """
+    for entry in entries:
+        at, by = entry.occurred_at, entry.by.person or entry.by.role
+        match entry.type:
+            case "held":
+                row = {"complaint": complaint, "n": entry.seq, "until": _time(entry.data.get("until"))}
+                changes.add(holds, row | {"set_at": at, "set_by": by})
+            case "hold_lifted":
+                where = {"complaint": complaint, "n": entry.data["hold"]}
+                changes.change(holds, where, {"lifted_at": at, "lifted_by": by})
+            case "erased":
+                changes.change(complaints, {"id": complaint}, {"erased_at": at, "erased_why": entry.data["why"]})
+            case "forgotten":
+                changes.change(complaints, {"id": complaint}, {"forgotten_at": at})
 
 
 def _opened(complaint: str, version: str, entry: Entry) -> Row:

@@ -5,8 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.converter import DefaultFailureConverter, DefaultFailureConverterWithEncodedAttributes
 
-from settings import MailRate, Settings, SettingsError, environment, load_settings
+from settings import MailRate, Settings, SettingsError, environment, load_keys, load_settings
+from storage.keys import Keyring
+from temporal_client import data_converter
 
 COMPLETE = {
     "OMBUD_DATABASE_URL": "postgresql+asyncpg://ombud:secret@db.example.com/ombud",
@@ -115,3 +118,43 @@ def test_no_secret_is_printed(bare: pytest.MonkeyPatch) -> None:
     shown = repr(Settings())
     for secret in ("secret", COMPLETE["OMBUD_SIGNING_KEY"], COMPLETE["OMBUD_MASTER_KEY"]):
         assert secret not in shown
+
+
+def test_master_keys_from_a_file(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A mounted secret holds the keys, one a line, the current one first; no key shows in what is printed."""
+    current, before = base64.b64encode(b"c" * 32).decode(), COMPLETE["OMBUD_MASTER_KEY"]
+    (tmp_path / "keys").write_text(f"# since March\n{current}\n{before}\n")
+    give(bare, **{n: v for n, v in COMPLETE.items() if n != "OMBUD_MASTER_KEY"}, OMBUD_MASTER_KEY_FILE="keys")
+    settings = load_settings()
+    assert settings.keyring.ids == (Keyring.parse(current).current.id, Keyring.parse(before).current.id)
+    assert current not in repr(settings)
+
+
+def test_keys_given_twice_or_nowhere_are_told(bare: pytest.MonkeyPatch) -> None:
+    """Both ways at once, a file that is not there and a key that is none are each said, without showing a key."""
+    for more, problem in (
+        ({"OMBUD_MASTER_KEY_FILE": "keys"}, "say the same thing: set one of them"),
+        ({"OMBUD_MASTER_KEY": "", "OMBUD_MASTER_KEY_FILE": "none"}, "OMBUD_MASTER_KEY_FILE cannot be read"),
+        ({"OMBUD_MASTER_KEY": f"{COMPLETE['OMBUD_MASTER_KEY']},c2VjcmV0"}, "key 2 of 2 must be 32 random bytes"),
+        ({"OMBUD_CODEC_TOKEN": "short"}, "OMBUD_CODEC_TOKEN"),
+    ):
+        with bare.context() as here:
+            give(here, **(COMPLETE | more))
+            with pytest.raises(SettingsError) as caught:
+                load_settings()
+        assert problem in str(caught.value)
+        assert "c2VjcmV0" not in str(caught.value)
+
+
+def test_payloads_are_sealed_when_asked(bare: pytest.MonkeyPatch) -> None:
+    """Without a master key there is no codec; with one it opens, and seals once it is switched on."""
+    assert load_keys() is None
+    assert data_converter().payload_codec is None
+    give(bare, OMBUD_MASTER_KEY=COMPLETE["OMBUD_MASTER_KEY"])
+    assert data_converter().payload_codec is not None
+    assert data_converter().failure_converter_class is DefaultFailureConverter
+    give(bare, OMBUD_PAYLOAD_CODEC="on")
+    assert data_converter().failure_converter_class is DefaultFailureConverterWithEncodedAttributes
+    give(bare, OMBUD_MASTER_KEY="c2hvcnQ=")
+    with pytest.raises(SettingsError, match="must be 32 random bytes"):
+        data_converter()
