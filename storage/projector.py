@@ -94,7 +94,7 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
                     changes.change(notices, {"key": key}, {"message": message, **told})
             case "accepted":
                 changes.change(messages, {"id": message}, {"accepted_at": at, "reply": data["reply"]})
-                # What joined carries its own: without this a rebuild would give it the time of the message.
+                # What joins later stands as it joined: a rebuild must not give it what its message had before.
                 changes.change(notices, {"message": message, "joined": False}, {"accepted_at": at})
             case "joined":
                 for key in data["notices"]:
@@ -104,7 +104,7 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
                 changes.add(crowd_answers, _answer(message, entry))
             case "delivered":
                 changes.change(messages, {"id": message}, {"delivered_at": at})
-                changes.change(notices, {"message": message}, {"delivered_at": at})
+                changes.change(notices, {"message": message, "joined": False}, {"delivered_at": at})
             case "undeliverable" | "bounced":
                 back = {"bounced_at": at} if entry.type == "bounced" else {}
                 changes.change(messages, {"id": message}, {"undeliverable_at": at, "reason": data["reason"], **back})
