@@ -30,9 +30,10 @@ format: install ## rewrite what formatter and linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install ## working time against what people use instead; what a complaint costs; what the API adds
+bench: install ## working time against what people use instead; what a complaint costs, sealing it, the API
 	$(BIN)/python -m bench.calendar
 	$(BIN)/python -m bench.costs
+	$(BIN)/python -m bench.codec
 	$(BIN)/python -m bench.http
 
 lock: install ## newest allowed version of everything, with hashes, into requirements.lock

@@ -7,19 +7,19 @@ writes the last while it runs, so that commands in another terminal find the sys
 Where Temporal is, Temporal's own `TEMPORAL_*` variables and its TOML file tell (see `temporal_client`).
 """
 
-import base64
-import binascii
 import os
 import re
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
+
+from storage.keys import Keyring
 
 PREFIX = "OMBUD_"
 LOCAL_ENV = "ombud.env"  # in the data folder, while `ombud up` runs
@@ -81,16 +81,6 @@ def _rates(value: object) -> object:
     return rates
 
 
-def _key(value: SecretStr) -> SecretStr:
-    try:
-        size = len(base64.b64decode(value.get_secret_value(), validate=True))
-    except binascii.Error:
-        size = 0
-    if size != 32:
-        raise ValueError("must be 32 random bytes in base64, for example of `openssl rand -base64 32`")
-    return value
-
-
 Requests = Annotated[str, Field(pattern=r"^[1-9]\d{0,8}/(second|minute|hour)$")]
 
 
@@ -107,10 +97,45 @@ def _web(value: str) -> str:
     return value
 
 
-class Settings(BaseSettings):
-    """Every setting. Built directly it reads the environment alone, by `load_settings` the files too."""
+def _keys(value: SecretStr) -> SecretStr:
+    Keyring.parse(value.get_secret_value())
+    return value
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+class Keys(BaseSettings):
+    """The settings by which content is sealed, in Postgres and on its way through Temporal."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    master_key: Annotated[SecretStr, AfterValidator(_keys)]
+    """Seals the keys of the complaints' contents. 32 bytes in base64; several, set apart by commas or lines, while they
+    change: the first is current, the others only open what was sealed under them."""
+    master_key_file: Path | None = None
+    """A file that holds the same, in place of `master_key`: the way of secrets mounted into a container."""
+    payload_codec: bool = False
+    """Seal what travels through Temporal too (docs/codec.md). What was sealed is opened either way."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_file(cls, given: Any) -> Any:
+        path = given.get("master_key_file") if isinstance(given, dict) else None
+        if not path:
+            return given
+        if given.get("master_key"):
+            raise ValueError("OMBUD_MASTER_KEY and OMBUD_MASTER_KEY_FILE say the same thing: set one of them")
+        try:
+            return given | {"master_key": Path(path).read_text("utf-8")}
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"OMBUD_MASTER_KEY_FILE cannot be read: {error}") from None
+
+    @property
+    def keyring(self) -> Keyring:
+        """The master keys, the current one first."""
+        return Keyring.parse(self.master_key.get_secret_value())
+
+
+class Settings(Keys):
+    """Every setting. Built directly it reads the environment alone, by `load_settings` the files too."""
 
     database_url: Annotated[str, AfterValidator(_asyncpg)] = Field(repr=False)
     """Postgres 15 or newer, as `postgresql+asyncpg://user:password@host:port/database`."""
@@ -165,8 +190,10 @@ class Settings(BaseSettings):
 
     signing_key: SecretStr = Field(min_length=32)
     """Signs the links in mails. At least 32 characters."""
-    master_key: Annotated[SecretStr, AfterValidator(_key)]
-    """Encrypts the keys of the complaints' contents. 32 bytes in base64."""
+
+    codec_token: SecretStr | None = Field(default=None, min_length=32)
+    """Opens the codec endpoint of `ombud serve` to whoever knows it (docs/codec.md). At least 32 characters; without it
+    the endpoint is shut."""
 
     log_format: LogFormat = LogFormat.TEXT
     """`json` writes an object a line, for programs."""
@@ -199,10 +226,20 @@ def environment() -> dict[str, str]:
     return _file(Path(near.get(f"{PREFIX}DATA_DIR", "data")) / LOCAL_ENV) | near
 
 
+def load_keys() -> Keys | None:
+    """How payloads are sealed; nothing where nobody set a master key. Raises SettingsError."""
+    ours = {name: value for name, value in _ours().items() if name in Keys.model_fields and value}
+    if not ours.keys() & {"master_key", "master_key_file"}:
+        return None
+    try:
+        return Keys.model_validate(ours)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_problem(e["loc"], e["type"], e["msg"]) for e in error.errors())) from None
+
+
 def load_settings() -> Settings:
     """The settings in force. Raises SettingsError, a line for each that is missing, wrong or unknown."""
-    given = {name.removeprefix(PREFIX): value for name, value in environment().items() if name.startswith(PREFIX)}
-    ours = {name.lower(): value for name, value in given.items() if not name.startswith("PORT_")}
+    ours = _ours()
     problems = [f"{PREFIX}{name.upper()} is not a setting" for name in sorted(ours.keys() - Settings.model_fields)]
     try:
         settings = Settings.model_validate(ours)
@@ -213,6 +250,12 @@ def load_settings() -> Settings:
     if any(problem.endswith(_MISSING) for problem in problems):
         problems.append("Set it in the environment or in .env, or start the one-machine system with `ombud up`.")
     raise SettingsError("\n".join(problems))
+
+
+def _ours() -> dict[str, str]:
+    """The variables in force that are settings of ours, by the names of their fields."""
+    given = {name.removeprefix(PREFIX): value for name, value in environment().items() if name.startswith(PREFIX)}
+    return {name.lower(): value for name, value in given.items() if not name.startswith("PORT_")}
 
 
 _MISSING = "is not set"

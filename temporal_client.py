@@ -1,6 +1,7 @@
 """How every process of Ombud reaches Temporal: one address book and one data converter for all of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
@@ -8,19 +9,34 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, Plugin
 from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter
-from temporalio.converter import DataConverter
+from temporalio.converter import (
+    DataConverter,
+    DefaultFailureConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+)
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
 
-from settings import environment
+from labels import LABEL, Label
+from payload_codec import Codec
+from settings import environment, load_keys
+from storage.keys import Keyring
 from tracing import interceptors
 
 
 class LenientPayloads(PydanticPayloadConverter):
     """Hands over undecoded what is not valid JSON, so that our own code can refuse it.
 
-    An argument that fails to decode before our code runs would wedge its workflow for ever.
+    An argument that fails to decode before our code runs would wedge its workflow for ever. A label is marked as one,
+    so that it stays readable where payloads are sealed.
     """
+
+    def to_payloads(self, values: Sequence[Any]) -> list[Payload]:
+        payloads = super().to_payloads(values)
+        for value, payload in zip(values, payloads, strict=True):
+            if isinstance(value, Label):
+                payload.metadata[LABEL] = b"1"
+        return payloads
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
         try:
@@ -33,6 +49,21 @@ DATA_CONVERTER = DataConverter(payload_converter_class=LenientPayloads)
 """How values travel: pydantic's JSON, lenient towards what cannot be read."""
 
 
+def sealing(ring: Keyring, *, seals: bool) -> DataConverter:
+    """The same with a codec that opens what is sealed and, with `seals`, seals everything but labels.
+
+    Failures are sealed then as well: the message and the stack trace of one may quote what somebody sent.
+    """
+    failures = DefaultFailureConverterWithEncodedAttributes if seals else DefaultFailureConverter
+    return replace(DATA_CONVERTER, payload_codec=Codec(ring, seals=seals), failure_converter_class=failures)
+
+
+def data_converter() -> DataConverter:
+    """The converter that the environment asks for. Raises SettingsError."""
+    keys = load_keys()
+    return sealing(keys.keyring, seals=keys.payload_codec) if keys else DATA_CONVERTER
+
+
 class TemporalUnreachableError(Exception):
     """Temporal does not answer; the message says where it was looked for and which setting moves it."""
 
@@ -41,13 +72,13 @@ async def connect_temporal(*, plugins: list[Plugin] | None = None) -> Client:
     """A client for the Temporal server that the environment names, by default the one on this machine.
 
     Address, namespace, API key and TLS come from `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE` … or a profile of
-    Temporal's TOML file, as with every other Temporal tool. Raises TemporalUnreachableError.
+    Temporal's TOML file, as with every other Temporal tool. Raises TemporalUnreachableError and SettingsError.
     """
     config = ClientConfig.load_client_connect_config(override_env_vars=environment())
     address = config.setdefault("target_host", "127.0.0.1:7233")
     try:
         client = await Client.connect(
-            **config, data_converter=DATA_CONVERTER, plugins=plugins or [], interceptors=interceptors()
+            **config, data_converter=data_converter(), plugins=plugins or [], interceptors=interceptors()
         )
     except (RuntimeError, RPCError) as error:
         raise TemporalUnreachableError(

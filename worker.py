@@ -24,10 +24,12 @@ import tracing
 from activities.between import Between
 from activities.canary import CanaryDesk
 from activities.circulars import Circulars
+from activities.erasing import Eraser
 from activities.interface import webhooks_queue
 from activities.mailer import Mailer
 from activities.post import PostOffice
 from activities.records import Records
+from activities.schedule import keep_schedules
 from activities.webhooks import Dispatcher
 from settings import Settings, SettingsError, load_settings
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
@@ -37,6 +39,7 @@ from workflows.canary import Canary
 from workflows.circular import Circular
 from workflows.complaint import Complaint
 from workflows.post import Post
+from workflows.retention import Retention
 from workflows.search_attributes import ALL
 from workflows.webhook import Webhook
 
@@ -63,6 +66,7 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
     engine = create_engine(settings.database_url)
     try:
         records = Records(engine, client, settings)
+        eraser = Eraser(engine, client, settings)
         between = Between(client, settings.task_queue)
         circulars = Circulars(engine, client, settings)
         posts = PostOffice(engine, client, Mailer(settings), settings)
@@ -80,13 +84,14 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
             Worker(
                 client,
                 task_queue=settings.task_queue,
-                workflows=[Canary, Circular, Complaint, Post, Webhook],
+                workflows=[Canary, Circular, Complaint, Post, Retention, Webhook],
                 activities=[
                     *records.activities,
                     *posts.activities,
                     *between.activities,
                     *canary.activities,
                     *circulars.activities,
+                    *eraser.activities,
                 ],
                 graceful_shutdown_timeout=timedelta(seconds=20),
                 max_concurrent_workflow_tasks=WORKFLOW_TASKS,
@@ -110,6 +115,7 @@ async def main() -> int:
         tracing.start("ombud-worker")
         client = await connect_temporal()
         await _look_at_postgres(settings)
+        await _schedules(client, settings)
         async with worker(client, settings):
             LOGGER.info("working on task queue %s of namespace %s", settings.task_queue, client.namespace)
             await stop.wait()
@@ -135,6 +141,14 @@ async def _look_at_postgres(settings: Settings) -> None:
         LOGGER.warning("%s\nClocks run meanwhile; records and notices wait.", error)
     finally:
         await engine.dispose()
+
+
+async def _schedules(client: Client, settings: Settings) -> None:
+    """Without its schedule nothing is erased by itself; complaints run all the same."""
+    try:
+        await keep_schedules(client, settings.task_queue)
+    except RPCError as error:
+        LOGGER.warning("The daily sweep cannot be scheduled: %s. `ombud retention` does one by hand.", error)
 
 
 async def _search_attributes(client: Client) -> None:

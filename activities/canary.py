@@ -22,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.canary_interface import CLOSE, LOOK, OPEN, PATIENCE, PING, Flight, Landing, Step, Steps
 from activities.interface import complaint_id
+from labels import Label
 from rules.canary import CANARY
 from rules.commands import Accept, Answer, OpenComplaint
 from settings import Settings
@@ -73,7 +74,7 @@ class CanaryDesk:
             id=complaint_id(CANARY, flight.reference),
             task_queue=self._task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-            static_summary="canary",
+            static_summary=Label("canary"),
         )
 
     @activity.defn(name=LOOK)

@@ -7,7 +7,6 @@ answer under the same key (invariant 16).
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
-from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -41,7 +40,7 @@ from storage import circulars, contracts, ledger
 from storage.content import MasterKeyError, Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 
-ROUND = 400
+ROUND = 100
 """Letters in one round; what they came to is recorded when the round is over."""
 AT_ONCE = 24
 """Complaints told at the same time: more of them would only wait for the same workers."""
@@ -57,7 +56,7 @@ class Circulars:
     def __init__(self, engine: AsyncEngine, client: Client, settings: Settings) -> None:
         self._engine = engine
         self._client = client
-        self._vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
+        self._vault = Vault(settings.keyring)
 
     @property
     def activities(self) -> list[Any]:
@@ -69,7 +68,8 @@ class Circulars:
         """Write down who is told, once. A refusal leaves nothing behind."""
         circular = asked.circular
         async with self._transaction() as connection:
-            contract, refusal = await self._contract(connection, circular)
+            sent = await circulars.head(connection, asked.id)
+            contract, refusal = (sent["contract"], "") if sent else await self._contract(connection, circular)
             if refusal:
                 return Addressed(refusal=refusal)
             head = circulars.Head(
@@ -165,12 +165,20 @@ class Circulars:
             said = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
             return circulars.Answer(complaint, "refused", reason=said)
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
+            if error.status is RPCStatusCode.NOT_FOUND and not await self._runs(complaint):
                 return await self._after_the_end(complaint, command)
             activity.logger.warning("%s does not answer: %s", complaint, error.message)
         except TimeoutError:
             activity.logger.warning("%s does not answer within %s seconds", complaint, PATIENCE)
         return None
+
+    async def _runs(self, complaint: str) -> bool:
+        """Whether it only went from one run to the next while it was told."""
+        try:
+            described = await self._client.get_workflow_handle(complaint_id(*complaint.split("/", 1))).describe()
+        except RPCError as error:
+            return error.status is not RPCStatusCode.NOT_FOUND
+        return described.status == WorkflowExecutionStatus.RUNNING
 
     async def _after_the_end(self, complaint: str, command: Command) -> circulars.Answer:
         """It runs no more: it took the command before it ended, or is gone."""

@@ -17,6 +17,8 @@ LOAD = "load"
 REVIVE = "revive"
 DELIVER = "deliver"
 DISPATCH = "dispatch"
+SWEEP = "erase_what_is_due"
+FORGET = "forget_what_was_erased"
 ASK = "ask"
 
 POST = "Post"
@@ -28,6 +30,12 @@ WEBHOOK = "Webhook"
 have been recorded; with true it tries at once, however long it would still wait."""
 OUTCOME = "notice_outcome"
 """Signal to a complaint with one `rules.notices.Outcome`: what became of a notice."""
+
+
+RETENTION = "Retention"
+"""The workflow that erases what its contract keeps no longer; `retention_id` is its id."""
+RENEW = "renew"
+"""Signal to a complaint: go on in a new run, once all is recorded. The history until then can be deleted."""
 
 
 def complaint_id(contract: str, reference: str) -> str:
@@ -48,6 +56,11 @@ def webhook_id(webhook: str) -> str:
 def webhooks_queue(task_queue: str) -> str:
     """The task queue of the calls to subscribers: slow ones keep no place from records and mails."""
     return f"{task_queue}/webhooks"
+
+
+def retention_id(task_queue: str) -> str:
+    """The workflow id of the sweep, one for each Ombud that shares a namespace with others."""
+    return f"retention/{task_queue}"
 
 
 class Registration(Value):
@@ -148,6 +161,30 @@ class Revival(Value):
     """The start of a complaint that lives on from its ledger: `{"revive": "contract/reference"}`."""
 
     revive: str
+
+
+class Swept(Value):
+    """One batch of a sweep, and the whole of it when added up."""
+
+    erased: int = 0
+    held: int = 0
+    """Due and left alone, since a hold keeps them."""
+    forgotten: int = 0
+    """Erased complaints whose histories are gone from Temporal as well."""
+    cursor: tuple[str, Instant, str] | None = None
+    """Contract, closing and complaint to go on behind; nothing when the sweep is done."""
+    behind: str = ""
+    """The same of what was erased before and is to be forgotten."""
+
+    def plus(self, batch: Swept) -> Swept:
+        """What both did, as far as the later one came."""
+        return Swept(
+            erased=self.erased + batch.erased,
+            held=self.held + batch.held,
+            forgotten=self.forgotten + batch.forgotten,
+            cursor=batch.cursor,
+            behind=batch.behind,
+        )
 
 
 class Question(Value):

@@ -10,6 +10,7 @@ from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.interface import OUTCOME, POKE, POST, WEBHOOK, complaint_id, post_id, webhook_id
+from labels import Label
 from rules.commands import Command
 from rules.notices import Outcome
 from rules.values import Value
@@ -32,7 +33,7 @@ async def poke(client: Client, task_queue: str, person: str, *, urgent: bool = F
         start_signal=POKE,
         start_signal_args=[urgent],
         priority=FIRST,
-        static_summary=f"Mail to {person}",
+        static_summary=Label(f"Mail to {person}"),
     )
 
 
@@ -46,7 +47,7 @@ async def poke_webhook(client: Client, task_queue: str, webhook: str, *, at_once
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         start_signal=POKE,
         start_signal_args=[at_once],
-        static_summary=f"Events to webhook {webhook}",
+        static_summary=Label(f"Events to webhook {webhook}"),
     )
 
 

@@ -16,7 +16,6 @@ under the same Message-ID (invariant 12).
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -81,7 +80,7 @@ class PostOffice:
         self._task_queue = settings.task_queue
         self._rate_of = settings.rate_of
         self._clock = clock
-        self._vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
+        self._vault = Vault(settings.keyring)
         self._writer = Writer(settings, self._vault, client.namespace, renderer)
         self._gather = gather
 

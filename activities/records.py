@@ -7,7 +7,6 @@ it. A repetition of any of them does nothing twice, so each may be retried witho
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -52,7 +51,7 @@ class Records:
         self._client = client
         self._task_queue = settings.task_queue
         self._hooks = Joined(partial(poke_webhook, client, settings.task_queue))
-        self._vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
+        self._vault = Vault(settings.keyring)
 
     @property
     def activities(self) -> list[Any]:

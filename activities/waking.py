@@ -8,8 +8,9 @@ from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from activities.interface import Revival, complaint_id
+from labels import Label
 
-STARTED = "goes on from its ledger"
+STARTED = Label("goes on from its ledger")
 
 
 async def update(client: Client, task_queue: str, complaint: str, command: str, body: Any, id_: str) -> dict[str, Any]:

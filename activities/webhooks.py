@@ -9,7 +9,6 @@ order is promised.
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -60,7 +59,7 @@ class Dispatcher:
         round_: timedelta = ROUND,
     ) -> None:
         self._engine = engine
-        self._vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
+        self._vault = Vault(settings.keyring)
         self._writer = Writer(settings, self._vault, client.namespace)
         self._announcer = Announcer()
         self._caller = caller or Caller(Guard(settings.webhook_allow))

@@ -13,6 +13,8 @@ from dotenv import dotenv_values
 from settings import LOCAL_ENV
 
 SECRETS = ("OMBUD_SIGNING_KEY", "OMBUD_MASTER_KEY", "POSTGRES_PASSWORD")
+LATER = ("OMBUD_CODEC_TOKEN",)
+"""Secrets that folders from before do not have, and without which nothing becomes unreadable."""
 
 
 class FolderError(Exception):
@@ -75,7 +77,10 @@ class DataFolder:
         missing = [name for name in SECRETS if not found.get(name)]
         if missing:
             raise FolderError(f"{self._secrets} lacks {', '.join(missing)}. Bring the file back as it was.")
-        return {name: found[name] or "" for name in SECRETS}
+        whole = {name: value for name, value in found.items() if value}
+        if added := {name: secrets.token_urlsafe(48) for name in LATER if name not in whole}:
+            _write(self._secrets, whole | added)
+        return {name: (whole | added)[name] for name in (*SECRETS, *LATER)}
 
     @contextmanager
     def announced(self, environment: Mapping[str, str]) -> Iterator[None]:

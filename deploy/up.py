@@ -78,6 +78,8 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> 
     given = stated()
     if "OMBUD_BASE_URL" not in given:
         ours["OMBUD_BASE_URL"] = f"http://{LOOPBACK}:{ports.pages}"
+    if "OMBUD_PAYLOAD_CODEC" in given:  # for the commands in other terminals, too
+        ours["OMBUD_PAYLOAD_CODEC"] = given["OMBUD_PAYLOAD_CODEC"]
 
     cluster = await supervisor.meanwhile(asyncio.to_thread(postgres.Cluster, folder.postgres, password))
     neighbours = [

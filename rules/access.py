@@ -101,8 +101,11 @@ class Grant(Value):
         return self.person is not None
 
     def meet(self, against: str | None, complainant: str | None) -> None:
-        """Raises Denied where the holder is complained about (rule 37), or is another complainant."""
-        if self.person is not None and self.person == against:
+        """Raises Denied where the holder is complained about (rule 37), or is another complainant.
+
+        `against` are the ids of those who stay out, with blanks between them.
+        """
+        if self.person is not None and self.person in (against or "").split():
             raise Denied(
                 f"{self.person} is complained about and may neither read this complaint nor act on it (rule 37)."
             )

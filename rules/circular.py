@@ -90,11 +90,11 @@ def letter(circular: Circular, id_: str, sent_at: datetime) -> Command:
     Raises Refused, and ValidationError for a body that does not fit.
     """
     kind = command_of(circular)
-    filled: dict[str, Any] = {"key": f"circular/{id_}", "by": circular.by, "via": circular.via}
+    filled: dict[str, Any] = {"by": circular.by}
     if "by" in circular.body:
         filled["reported_by"] = circular.by
-    if circular.authenticated_as:
-        filled["authenticated_as"] = circular.authenticated_as
     if kind is not Replan:
         filled["occurred_at"] = sent_at
-    return kind.model_validate(filled | circular.body | {"key": filled["key"]})
+    # What the sender cannot say: the key that makes it count once, and how it came here.
+    own = {"key": f"circular/{id_}", "via": circular.via, "authenticated_as": circular.authenticated_as}
+    return kind.model_validate(filled | circular.body | own)

@@ -280,6 +280,15 @@ class Privacy(Section):
     content_in_mail: bool = False
 
 
+class Retention(Section):
+    """How long what customers said is kept (rules 112-115). Both count from closing; left out, it is kept for ever."""
+
+    content: Term | None = None
+    """Then it is erased: `3 years`."""
+    at_least: Term | None = None
+    """Until then nobody may have it erased, since a law asks that it be kept."""
+
+
 class Service(Section):
     """Rules 121-125: how notices are served."""
 
@@ -318,6 +327,7 @@ class Contract(Section):
     """The role that handles a complaint whose category has no route of its own."""
     scripts: Scripts = Scripts()
     privacy: Privacy = Privacy()
+    retention: Retention = Retention()
     service: Service = Service()
     readings: dict[str, str] = {}
     """Which reading of an ambiguous clause this contract takes, in its owner's words."""

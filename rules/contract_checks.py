@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import product
 from typing import Any, Literal, get_args, get_origin
 
+from rules.calendar import calendar_for
 from rules.commands import COMMANDS, Command, Note
 from rules.contract import AppliesTo, Contract, DeliveryOf, MissOf, Obligation, Stage
 from rules.document import Path
+from rules.grammar import Days, Months
 from rules.ladder_checks import check_ladders, tells
 from rules.survey_checks import check_survey
+from rules.terms import due
 
 PARTIES = tuple(dict.fromkeys(party for command in COMMANDS.values() for party in command.who))
 """The parties that commands know; what they are called otherwise is their name's business."""
@@ -43,6 +46,7 @@ def check(contract: Contract, today: date | None = None) -> Iterator[Finding]:
     yield from _stages(contract)
     yield from (Finding(*found) for found in check_ladders(contract))
     yield from (Finding(*found) for found in check_survey(contract))
+    yield from _retention(contract)
     yield from _term(contract, today)
     yield from _doubts(contract)
 
@@ -204,6 +208,22 @@ def _stages(contract: Contract) -> Iterator[Finding]:
         positions = [order.index(stage) for stage in path.stages]
         if positions != sorted(set(positions)):
             yield Finding(place, f"stages come once each, in this order: {', '.join(order)}")
+
+
+def _retention(contract: Contract) -> Iterator[Finding]:
+    """Whoever sealed what is kept counts years, not working hours; and nothing is erased before it may be."""
+    kept = contract.retention
+    terms = {"content": kept.content, "at least": kept.at_least}
+    for key, term in terms.items():
+        if term is not None and not isinstance(term, (Days, Months)):
+            yield Finding(("retention", key), f"{term} is no time to keep records for; write one such as 3 years")
+            return
+    if kept.content and kept.at_least:
+        calendar = calendar_for(contract.calendar)
+        closed = datetime.combine(contract.term.starts, time(), calendar.zone)
+        if due(kept.content, closed, calendar).at < due(kept.at_least, closed, calendar).at:
+            reason = f"{kept.content} ends before the {kept.at_least} of `at least`; erase later, or keep less long"
+            yield Finding(("retention", "content"), reason)
 
 
 def _term(contract: Contract, today: date | None) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from rules.complaint import Complaint, evolve, opened
 from rules.conditions import check, doer, happened, known
 from rules.judge import settle
 from rules.law import InForce
-from rules.ledger import ContentRef, Entry, Notice, Refused, content_ref, digest
+from rules.ledger import ContentRef, Entry, Notice, Refused, content_ref, digest, plain
 from rules.moments import notices, notices_of_act
 from rules.notices import Outcome
 from rules.stage import allows
@@ -215,7 +215,7 @@ def refuse(case: Complaint, command: str, reason: str, now: datetime) -> Decisio
         via="signal",
         occurred_at=now,
         recorded_at=now,
-        data={"command": command[:100], "reason": reason[:2000]},
+        data={"command": plain(command), "reason": reason[:2000]},
     )
     return Decision(evolve(case, entry), [entry])
 

@@ -3,7 +3,7 @@
     15 minutes · 24 hours · 90 seconds      on the clock on the wall, day and night
     15 working minutes · 2 working hours    in working time only
     7 working days                          to the close of business of the 7th working day after the start's date
-    30 days · 8 weeks · 6 months            to the end of a date; the start's date is not counted
+    30 days · 8 weeks · 6 months · 3 years  to the end of a date; the start's date is not counted
     09:30 on the next working day           before opening on a working day: the same day
     09:30 on the next day                   the calendar's next day, in the letter
     the 5th of the month                    to the end of the next 5th
@@ -155,6 +155,7 @@ EXAMPLES = [
     "7 working days",
     "30 days",
     "6 months",
+    "3 years",
     "09:30 on the next working day",
     "the 5th of the month",
     "Friday 17:00",
@@ -163,7 +164,7 @@ EXAMPLES = [
 
 _FULL_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _TIME = r"(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)"
-_AMOUNT = re.compile(r"(?P<n>\d{1,6}) (?P<working>working )?(?P<unit>second|minute|hour|day|week|month)s?")
+_AMOUNT = re.compile(r"(?P<n>\d{1,6}) (?P<working>working )?(?P<unit>second|minute|hour|day|week|month|year)s?")
 _NEXT_DAY = re.compile(_TIME + r" on the next (?P<working>working )?day")
 _DAY_OF_MONTH = re.compile(r"the (?P<day>[1-9]|[12]\d|3[01])(?:st|nd|rd|th) of the month")
 _WEEKDAY = re.compile(rf"(?P<weekday>{'|'.join((*_FULL_NAMES, *WEEKDAYS))}) {_TIME}")
@@ -213,13 +214,15 @@ def _parse_words(text: str, words: str, where: Any) -> Term | None:
 def _amount(text: str, n: int, unit: str, working: bool, where: Any) -> Term | None:
     if n == 0:
         raise TermError(f"{text!r} gives no time; write: at once")
-    if unit in {"day", "week", "month"} and not working:
-        return Months(text, n, where or "same") if unit == "month" else Days(text, _days(n, unit), where or "same")
+    if unit in {"month", "year"} and not working:
+        return Months(text, n * 12 if unit == "year" else n, where or "same")
+    if unit in {"day", "week"} and not working:
+        return Days(text, _days(n, unit), where or "same")
     if where is not None:
         raise TermError(f"{text!r} never ends on a day off by its date; leave out: if holiday")
     if working and unit == "day":
         return WorkingDays(text, n)
-    if unit in {"week", "month"}:
+    if unit in {"week", "month", "year"}:
         raise TermError(f"{text!r} is not defined; count in working days")
     amount = timedelta(**{f"{unit}s": n})
     return WorkingTime(text, amount) if working else ClockTime(text, amount)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 from pydantic import ValidationError
@@ -86,11 +87,21 @@ def explain_invalid(what: str, error: ValidationError) -> str:
     problems = error.errors(include_url=False, include_input=False)
     lines = []
     for problem in problems[:MOST_PROBLEMS]:
-        where = ".".join(str(part)[:100] for part in problem["loc"]) or "input"
+        where = ".".join(plain(str(part)) for part in problem["loc"]) or "input"
         lines.append(f"{where}: {said(problem)}")
     if more := len(problems) - len(lines):
         lines.append(f"and {more:,} more")
     return f"{what} is not valid. " + "; ".join(lines)
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9_]{1,60}")
+
+
+def plain(name: str) -> str:
+    """A name that a sender gave to a field or a signal, as far as it is a program's: anything else may be somebody's
+    words, and what is refused is recorded (invariant 19).
+    """
+    return name if _PLAIN.fullmatch(name) else "…"
 
 
 _NO_TIME = "is no time: write one such as 2026-11-20T17:50:00+08:00"

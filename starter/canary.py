@@ -23,6 +23,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.canary_interface import PATIENCE
+from labels import Label
 from starter.errors import NoWorker, Refused, Unreachable
 
 WAIT = PATIENCE + 120
@@ -38,7 +39,7 @@ async def fly(client: Client, task_queue: str) -> dict[str, Any]:
     """One flight, now: its result. Raises Refused with the reason when it failed, NoWorker, Unreachable."""
     try:
         handle = await client.start_workflow(
-            "Canary", id=f"canary/{uuid4().hex[:12]}", task_queue=task_queue, static_summary="canary, by hand"
+            "Canary", id=f"canary/{uuid4().hex[:12]}", task_queue=task_queue, static_summary=Label("canary, by hand")
         )
         async with asyncio.timeout(WAIT):
             flown: dict[str, Any] = await handle.result()
@@ -55,7 +56,9 @@ async def fly(client: Client, task_queue: str) -> dict[str, Any]:
 async def schedule(client: Client, task_queue: str, every: timedelta) -> None:
     """Have it fly regularly from now on, in place of any schedule before. Raises Unreachable."""
     wanted = Schedule(
-        action=ScheduleActionStartWorkflow("Canary", id="canary", task_queue=task_queue, static_summary="canary"),
+        action=ScheduleActionStartWorkflow(
+            "Canary", id="canary", task_queue=task_queue, static_summary=Label("canary")
+        ),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
         # After an outage the next one tells enough; none is made up for.
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=1)),

@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from activities.interface import Counts, Unmoved, circular_id
+from labels import Label
 from rules.circular import Circular
 from rules.values import Value
 from starter.errors import NoWorker, Refused
@@ -64,7 +65,7 @@ async def carry(ombud: Ombud, circular: Circular, id_: str, watch: Watch | None 
                 id=circular_id(id_),
                 task_queue=ombud.task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                static_summary=f"{circular.command} · {circular.incident or circular.contract}",
+                static_summary=Label(f"{circular.command} · {circular.incident or circular.contract}"),
             )
         except WorkflowAlreadyStartedError:
             handle = ombud.temporal.get_workflow_handle(circular_id(id_))

@@ -66,8 +66,6 @@ async def _run(
     dry_run: bool,
     refused: Rejects,
 ) -> Counts:
-    from base64 import b64decode
-
     from starter.client import Ombud
     from starter.errors import Invalid, Refused
     from starter.importer import Importer
@@ -87,7 +85,7 @@ async def _run(
         importer = Importer(
             ombud,
             engine,
-            Vault(b64decode(settings.master_key.get_secret_value())),
+            Vault(settings.keyring),
             mapping,
             laws,
             history=history,

@@ -60,8 +60,6 @@ def evidence(
     by: Annotated[str, typer.Option("--by", envvar="USER", help="Who does it; it stands on record.")] = "unknown",
 ) -> None:
     """Write a proof that came by a page, such as a signed waiver, to a file. It goes on record."""
-    from base64 import b64decode
-
     from starter.errors import NotFound, Refused
     from starter.linking import accessed
     from starter.postgres import postgres, settings_in_force
@@ -72,7 +70,7 @@ def evidence(
 
     async def kept() -> bytes:
         settings = settings_in_force()
-        vault = Vault(b64decode(settings.master_key.get_secret_value()))
+        vault = Vault(settings.keyring)
         async with postgres(settings) as engine, transaction(engine) as connection:
             try:
                 found = await read(connection, vault, complaint, id_)

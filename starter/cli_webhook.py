@@ -242,7 +242,6 @@ def replay(
 
 def _run(work: Callable[[AsyncConnection, Settings, Vault, Actor, datetime], Coroutine[Any, Any, Any]], by: str) -> Any:
     """One transaction with what every command here needs; what is wrong becomes an error people can act on."""
-    import base64
     from datetime import UTC, datetime
 
     from pydantic import ValidationError
@@ -257,7 +256,7 @@ def _run(work: Callable[[AsyncConnection, Settings, Vault, Actor, datetime], Cor
 
     async def run() -> Any:
         settings = settings_in_force()
-        vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
+        vault = Vault(settings.keyring)
         who = Actor(role="operations", person=by)
         async with postgres(settings) as engine, transaction(engine) as db:
             return await work(db, settings, vault, who, datetime.now(UTC))

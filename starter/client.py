@@ -20,11 +20,12 @@ from uuid import uuid4
 from pydantic import ConfigDict
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import RawValue, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities import waking
 from activities.interface import complaint_id
+from labels import Label
 from logs import from_now_about
 from rules import ledger
 from rules.circular import Circular
@@ -41,12 +42,13 @@ from starter.errors import (
     Closed,
     Conflict,
     Invalid,
+    Misconfigured,
     NotFound,
     Refused,
     Unreachable,
 )
 from starter.postgres import postgres, settings_in_force
-from starter.temporal_errors import temporal_errors
+from starter.temporal_errors import SEALED, temporal_errors
 from storage import contracts, reading
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 from temporal_client import TemporalUnreachableError, connect_temporal
@@ -142,9 +144,7 @@ class Ombud:
                     # A start that failed for a reason may be sent again, corrected. The register sees to the rest.
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                     search_attributes=search_attributes.at_start(start),
-                    static_summary=" · ".join(
-                        filter(None, (start.kind, start.category, start.level and f"level {start.level}"))
-                    ),
+                    static_summary=_summary(start),
                 )
             except WorkflowAlreadyStartedError:
                 return await self._already(start, self.temporal.get_workflow_handle(workflow_id))
@@ -154,7 +154,7 @@ class Ombud:
         """Tell a complaint (`contract/reference`) what was done, and have it judged at once.
 
         `key` names the command for ever: sent again with the same content it changes nothing and gets the same answer.
-        Raises Refused, NotFound, Closed, NoWorker, Unreachable.
+        Raises Refused, NotFound, Closed, NoWorker, Misconfigured, Unreachable.
         """
         command = _keyed(command, key)
         update_id = f"{command.key}:{command.name}:{digest(command)[:16]}"
@@ -173,6 +173,8 @@ class Ombud:
                     answer = await waking.update(
                         self.temporal, self.task_queue, complaint, command.name, _body(command), update_id
                     )
+        if isinstance(answer, RawValue):
+            raise Misconfigured(f"{command.name} was taken, but the answer is sealed. {SEALED}")
         return Told.model_validate(answer)
 
     async def send(self, complaint: str, command: Command, *, key: str | None = None) -> None:
@@ -237,7 +239,7 @@ class Ombud:
                 id=handle.id,
                 task_queue=self.task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                static_summary="revived",
+                static_summary=Label("revived"),
             )
 
     async def state(self, complaint: str) -> reading.State:
@@ -351,3 +353,8 @@ def _keyed(command: Command, key: str | None) -> Command:
 
 def _body(command: Command) -> dict[str, Any]:
     return command.model_dump(mode="json", exclude_none=True)
+
+
+def _summary(start: OpenComplaint) -> Label:
+    """What the Web UI shows beside the id."""
+    return Label(" · ".join(filter(None, (start.kind, start.category, start.level and f"level {start.level}"))))

@@ -6,7 +6,6 @@ Nothing is changed and no mail is sent. Each look is bounded in time, and one th
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,10 +25,11 @@ from rules.calendar import calendar_for
 from rules.coverage import gaps
 from settings import Settings
 from starter.mailboxes import MailboxError, opened
-from storage import contracts
+from storage import contracts, rotation
 from storage.content import Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
 from storage.directory import stored
+from storage.keys import Keyring
 from storage.migrate import standing
 from storage.stuck import unheld
 from temporal_client import TemporalUnreachableError, connect_temporal
@@ -153,11 +153,10 @@ async def _worker(client: Client, task_queue: str) -> Finding:
 
 async def _postgres(settings: Settings) -> list[Finding]:
     """The database, then what lies in it. The looks share one connection, one after the other."""
-    vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
     engine = create_engine(settings.database_url, connections=1, statement_seconds=PATIENCE)
     looks: dict[str, Look] = {
         "migrations": _migrations,
-        "master key": lambda connection: _master_key(connection, vault),
+        "master key": lambda connection: _master_key(connection, settings.keyring),
         "contracts": _contracts,
         "calendar": _calendar,
         "directory": _directory,
@@ -201,13 +200,13 @@ async def _migrations(connection: AsyncConnection) -> Finding:
     return Finding("migrations", "wrong", f"at {stands or 'none'}, {wanted} is needed", "Run `ombud migrate`.")
 
 
-async def _master_key(connection: AsyncConnection, vault: Vault) -> Finding:
-    opens, foreign = await vault.fits(connection)
-    do = "Set OMBUD_MASTER_KEY to the key that was in use then; without it those texts and mails cannot be read."
-    if not opens:
+async def _master_key(connection: AsyncConnection, ring: Keyring) -> Finding:
+    do = "Set OMBUD_MASTER_KEY to the keys in use then (`ombud keys check`); without them that cannot be read."
+    if not await Vault(ring).fits(connection):
         return Finding("master key", "wrong", "does not open what was sealed with it", do)
-    if foreign:
-        return Finding("master key", "wrong", f"{foreign} keys were sealed under another master key", do)
+    lost = sum(use.alone for use in await rotation.uses(connection, ring) if ring.get(use.key_id) is None)
+    if lost:
+        return Finding("master key", "wrong", f"{lost} keys were sealed under another master key", do)
     return Finding("master key", "ok", "opens what is sealed")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -38,7 +37,7 @@ async def page(complaint: str, language: str | None, party: str, by: str) -> str
     if party not in PARTIES:
         raise Invalid(f"Unknown party {party!r}; use {', '.join(PARTIES)}.")
     settings = settings_in_force()
-    filing = Filing(Vault(base64.b64decode(settings.master_key.get_secret_value())), settings.mail_from)
+    filing = Filing(Vault(settings.keyring), settings.mail_from)
     now = datetime.now(UTC).replace(microsecond=0)
     async with postgres(settings) as engine, transaction(engine) as db:
         found = await record(db, complaint)

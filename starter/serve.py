@@ -1,4 +1,4 @@
-"""The HTTP server: the API, the pages that mails link to, and a sign of life. `ombud serve`."""
+"""The HTTP server: the API, the pages that mails link to, the codec endpoint, a sign of life. `ombud serve`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from settings import Settings, SettingsError, load_settings
 from starter.api.app import api
 from starter.api.problems import no_route
 from starter.client import Ombud
+from starter.codec_endpoint import codec_endpoint
 from starter.metrics import Metrics
 from starter.pages import PageError, Pages
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
@@ -77,6 +78,8 @@ def application(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> FastAP
             return PlainTextResponse("Postgres does not answer\n", 503)
         return PlainTextResponse("ok\n")
 
+    if settings.codec_token is not None:
+        app.mount("/codec", codec_endpoint(settings, ombud.temporal.namespace))
     return app
 
 

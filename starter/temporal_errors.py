@@ -12,6 +12,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from starter.errors import Invalid, Misconfigured, NotFound, NoWorker, Refused, Unreachable
 
+SEALED = "Set OMBUD_MASTER_KEY to the key that the worker seals with, to read what it says (docs/codec.md)."
+
+_NO_WORDS = "Encoded failure"
+"""What stands in place of the words of a failure that is sealed."""
+
 
 @contextmanager
 def temporal_errors(task_queue: str, patience: float) -> Iterator[None]:
@@ -39,6 +44,8 @@ def temporal_errors(task_queue: str, patience: float) -> Iterator[None]:
 
 def _refused(cause: BaseException) -> NoReturn:
     if isinstance(cause, ApplicationError):
+        if cause.message == _NO_WORDS:
+            raise Refused(f"It is refused, and the reason is sealed. {SEALED}") from None
         if cause.type == "Invalid":
             raise Invalid(cause.message) from None
         raise Refused(cause.message, str(cause.details[0]) if cause.details else "") from None

@@ -44,6 +44,11 @@ def webhook_stream(webhook: str) -> str:
     return f"webhook/{webhook}"
 
 
+def privacy_stream(complaint: str) -> str:
+    """The stream of what concerns a complaint's content: holds and erasure. No workflow writes it."""
+    return f"privacy/{complaint}"
+
+
 def storable(entry: Entry) -> Entry:
     """The entry as Postgres can hold it: a NUL character, which no text there may have, becomes U+FFFD."""
     raw = entry.model_dump_json(exclude_defaults=True)

@@ -19,6 +19,7 @@ from storage.tables import (
     clocks,
     complaints,
     crowd_answers,
+    holds,
     links,
     messages,
     notices,
@@ -106,7 +107,7 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
                     changes.change(notices, {"key": key}, {"message": message, **told})
             case "accepted":
                 changes.change(messages, {"id": message}, {"accepted_at": at, "reply": data["reply"]})
-                # What joined carries its own: without this a rebuild would give it the time of the message.
+                # What joins later stands as it joined: a rebuild must not give it what its message had before.
                 changes.change(notices, {"message": message, "joined": False}, {"accepted_at": at})
             case "joined":
                 for key in data["notices"]:
@@ -116,7 +117,7 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
                 changes.add(crowd_answers, _answer(message, entry))
             case "delivered":
                 changes.change(messages, {"id": message}, {"delivered_at": at})
-                changes.change(notices, {"message": message}, {"delivered_at": at})
+                changes.change(notices, {"message": message, "joined": False}, {"delivered_at": at})
             case "undeliverable" | "bounced":
                 back = {"bounced_at": at} if entry.type == "bounced" else {}
                 changes.change(messages, {"id": message}, {"undeliverable_at": at, "reason": data["reason"], **back})
@@ -160,6 +161,29 @@ def project_webhook(changes: Changes, webhook: str, entries: Sequence[Entry]) ->
                 changes.change(webhooks, {"id": webhook}, {"paused_at": None, "paused_why": None})
             case "unsubscribed":
                 changes.change(webhooks, {"id": webhook}, {"removed_at": at})
+
+
+def project_privacy(changes: Changes, complaint: str, entries: Sequence[Entry]) -> None:
+    """The entries about the content of one complaint, in order:
+
+    - `held`: data `until`, or nothing for a hold that stands until it is lifted
+    - `hold_lifted`: data `hold`, the entry that set it
+    - `erased`: data `why`, `request` or `retention`
+    - `forgotten`: Temporal's histories are gone, too
+    """
+    for entry in entries:
+        at, by = entry.occurred_at, entry.by.person or entry.by.role
+        match entry.type:
+            case "held":
+                row = {"complaint": complaint, "n": entry.seq, "until": _time(entry.data.get("until"))}
+                changes.add(holds, row | {"set_at": at, "set_by": by})
+            case "hold_lifted":
+                where = {"complaint": complaint, "n": entry.data["hold"]}
+                changes.change(holds, where, {"lifted_at": at, "lifted_by": by})
+            case "erased":
+                changes.change(complaints, {"id": complaint}, {"erased_at": at, "erased_why": entry.data["why"]})
+            case "forgotten":
+                changes.change(complaints, {"id": complaint}, {"forgotten_at": at})
 
 
 def _opened(complaint: str, version: str, entry: Entry) -> Row:

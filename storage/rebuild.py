@@ -22,7 +22,7 @@ from storage import contracts
 from storage.changes import Changes, derived_columns
 from storage.database import create_engine, transaction
 from storage.ledger import stream_of
-from storage.projector import project_complaint, project_message, project_webhook
+from storage.projector import project_complaint, project_message, project_privacy, project_webhook
 from storage.tables import PROJECTIONS, ledger, registry
 
 AT_ONCE = 200
@@ -84,7 +84,7 @@ async def _rebuild(engine: AsyncEngine, *, apply: bool) -> list[Difference]:
 
 
 async def _derive(connection: AsyncConnection) -> None:
-    """Project every stream into the tables aside, complaints before the messages that carry their notices."""
+    """Project every stream into the tables aside, complaints before what else there is of them."""
     laws: dict[str, Contract] = {}
     of_registry = func.concat(stream_of(""), registry.c.contract, "/", registry.c.reference)
     query = (
@@ -108,8 +108,10 @@ async def _derive(connection: AsyncConnection) -> None:
                 project_complaint(changes, name, version, reached(fold(entries), laws[version]), entries)
             elif kind == "webhook":
                 project_webhook(changes, name, entries)
-            else:
+            elif kind == "message":
                 project_message(changes, name, entries)
+            else:
+                project_privacy(changes, name, entries)
         await connection.execution_options(schema_translate_map={None: ASIDE})
         await changes.apply(connection)
         await connection.execution_options(schema_translate_map=None)

@@ -263,7 +263,8 @@ def seen_by(sight: Sight) -> list[ColumnElement[bool]]:
     if sight.complaints is not None:
         found.append(complaints.c.id.in_(sight.complaints))
     if sight.not_against is not None:
-        found.append(complaints.c.against.is_distinct_from(sight.not_against))
+        out = func.string_to_array(func.coalesce(complaints.c.against, ""), " ")
+        found.append(literal(sight.not_against) != func.all(out))
     if sight.complainant is not None:
         found.append(complaints.c.complainant == sight.complainant)
     return found

@@ -52,7 +52,7 @@ async def _undeliverable(connection: AsyncConnection, after: datetime) -> list[S
         select(notices, messages.c.reason.label("said"))
         .join(complaints, complaints.c.id == notices.c.complaint)
         .outerjoin(messages, messages.c.id == notices.c.message)
-        .where(notices.c.state == "undeliverable", notices.c.undeliverable_at.is_not(None))
+        .where(notices.c.state.in_(("undeliverable", "bounced")), notices.c.undeliverable_at.is_not(None))
         .where(or_(complaints.c.closed_at.is_(None), notices.c.undeliverable_at >= after))
     )
     return [

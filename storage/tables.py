@@ -4,8 +4,8 @@ Three kinds stand side by side:
 
 - **Sources**: `ledger`, `registry`, `contract_versions`, `content`. The database itself refuses to change or remove a
   row of them. `content_keys` is the one exception: destroying a key is erasure (invariant 19).
-- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `survey_answers`, `links`, `crowd_answers` and
-  `webhooks`. Derived from the ledger by `storage.projector` and by nothing else; `storage.rebuild` derives them again
+- **Projections**: `complaints`, `clocks`, `notices`, `messages`, `survey_answers`, `links`, `crowd_answers`, `webhooks`
+  and `holds`. Derived from the ledger by `storage.projector` and by nothing else; `storage.rebuild` derives them again
   and compares. Columns marked `WORKING` are the exception: they say how a delivery is going, stand in no ledger and are
   not compared.
 - **Working tables**: `people`, `holders` and `directory_version` (the directory, live), `rejects` (starts that cannot
@@ -15,8 +15,8 @@ Three kinds stand side by side:
   `tokens` (who may come in); `access_log`, which takes no change either.
 
 A complaint's id is `contract/reference`. Streams of the ledger: `complaint/<contract>/<reference>`,
-`message/<message id>` and `webhook/<webhook id>`; content lies under the stream and sequence of the entry that refers
-to it.
+`message/<message id>`, `webhook/<webhook id>`, and `privacy/<contract>/<reference>` for holds and erasure, which go on
+after the workflow has ended; content lies under the stream and sequence of the entry that refers to it.
 """
 
 from __future__ import annotations
@@ -128,11 +128,13 @@ content_keys = Table(
     "content_keys",
     metadata,
     Column("stream", Text, primary_key=True),
-    Column("wrapped", LargeBinary, comment="the stream's key under the master key; NULL once destroyed"),
-    Column("nonce", LargeBinary),
-    _needed("master_key_id", comment="which master key wraps it"),
     _needed("created_at", Time, server_default=text("now()")),
     Column("destroyed_at", Time, comment="since then nobody can read this stream's content"),
+    Column(
+        "wraps",
+        JSONB(none_as_null=True),
+        comment="the key under each master key: id to nonce and ciphertext in hex; NULL once destroyed",
+    ),
     comment="one key a stream; destroying it is erasure",
 )
 
@@ -198,6 +200,9 @@ complaints = Table(
     _needed("history", Boolean, comment="an old case brought in for the record: nobody was told"),
     _objects("calendar", "years re-planned while it was open: the entry that brought them, and what their days are"),
     _objects("flags", "what is odd about it, by the sequence of the entry that says so"),
+    Column("erased_at", Time, comment="since then nobody can read what the customer said"),
+    Column("erased_why", Text, comment="request or retention"),
+    Column("forgotten_at", Time, comment="when Temporal's histories of an erased complaint were deleted, too"),
     Index(None, "contract", "received_at"),
     Index(None, "received_at", "id"),
     Index("complaints_open_idx", "contract", "stage", postgresql_where=text("closed_at IS NULL")),
@@ -235,7 +240,7 @@ clocks = Table(
     Column("gross_seconds", Integer, comment="of its own unit, when it was over; a working day has 86,400"),
     Column("net_seconds", Integer, comment="gross without the time that other parties took"),
     Column("waited", JSONB, comment="seconds of its own unit that each other party took"),
-    Column("found_by", Text, comment="of a miss: correction, when only that brought it to light"),
+    Column("found_by", Text, comment="of a miss: correction or calendar, when only that brought it to light"),
     Column("lifted_at", Time, comment="when its miss fell away because its due moved or its start was none"),
     Column(
         "report", Text, comment="of a refuted miss: unconfirmed, confirmed (it counts no more), not_agreed, not_counted"
@@ -427,6 +432,22 @@ crowd_answers = Table(
     comment="answers that hold for every notice of a crowd, those that join later too",
 )
 
+holds = Table(
+    "holds",
+    metadata,
+    _needed("complaint"),
+    _needed(
+        "n", Integer, comment="the entry that set it, in the stream privacy/<complaint>; its reason lies in content"
+    ),
+    _needed("set_at", Time),
+    _needed("set_by", comment="person, else role"),
+    Column("until", Time, comment="NULL until lifted"),
+    Column("lifted_at", Time),
+    Column("lifted_by", Text),
+    PrimaryKeyConstraint("complaint", "n"),
+    comment="complaints whose content must be kept: while one of its holds stands, nothing is erased",
+)
+
 links = Table(
     "links",
     metadata,
@@ -441,7 +462,7 @@ links = Table(
     comment="which complaints belong together",
 )
 
-PROJECTIONS = (complaints, clocks, notices, messages, survey_answers, links, crowd_answers, webhooks)
+PROJECTIONS = (complaints, clocks, notices, messages, survey_answers, links, crowd_answers, webhooks, holds)
 
 # --- working tables -------------------------------------------------------------------------------------------------
 

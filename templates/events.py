@@ -48,7 +48,7 @@ class Told:
 
 
 def told_of(event: Event, contract: Contract | None, case_url: str) -> Told:
-    """An event as people may be told of it."""
+    """An event as people may be told of it; without its contract's words where those cannot be read."""
     data = event.data
     told: dict[str, Any] = {
         "type": event.type,
@@ -61,7 +61,10 @@ def told_of(event: Event, contract: Contract | None, case_url: str) -> Told:
         "classes": tuple(str(data[name]) for name in ("kind", "category", "level") if name in data),
         "case_url": case_url,
     }
-    return Told(**told) if contract is None else Told(**told | _words(event, contract))
+    try:
+        return Told(**told | _words(event, contract)) if contract else Told(**told)
+    except Exception:  # noqa: BLE001  whatever is wrong with one event, it must leave, and the others behind it
+        return Told(**told)
 
 
 class Announcer:

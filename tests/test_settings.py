@@ -1,11 +1,15 @@
 """Settings: where they come from, and that what is wrong is said in one message."""
 
 import base64
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.converter import DefaultFailureConverter, DefaultFailureConverterWithEncodedAttributes
 
-from settings import Settings, SettingsError, environment, load_settings
+from settings import MailRate, Settings, SettingsError, environment, load_keys, load_settings
+from storage.keys import Keyring
+from temporal_client import data_converter
 
 COMPLETE = {
     "OMBUD_DATABASE_URL": "postgresql+asyncpg://ombud:secret@db.example.com/ombud",
@@ -57,6 +61,10 @@ def test_complete(bare: pytest.MonkeyPatch) -> None:
         ("OMBUD_SMTP_PORT", "smtp", "OMBUD_SMTP_PORT"),
         ("OMBUD_SMTP_SECURITY", "ssl", "OMBUD_SMTP_SECURITY"),
         ("OMBUD_SMTP_USERNAME", "ombud", "OMBUD_SMTP_USERNAME and OMBUD_SMTP_PASSWORD belong together"),
+        ("OMBUD_MAIL_RATES", "qq.com=30/week", "'qq.com=30/week'; write domain=number/unit, such as"),
+        ("OMBUD_MAIL_RATES", "qq.com=0/hour", "OMBUD_MAIL_RATES has 'qq.com=0/hour'"),
+        ("OMBUD_MAIL_RATES", "30/minute", "OMBUD_MAIL_RATES has '30/minute'"),
+        ("OMBUD_MAIL_RATES", "qq.com=1/hour,QQ.com=2/hour", "OMBUD_MAIL_RATES names qq.com twice"),
         ("OMBUD_SMTP_PROT", "25", "OMBUD_SMTP_PROT is not a setting"),
     ],
 )
@@ -67,6 +75,18 @@ def test_a_wrong_value_is_named(bare: pytest.MonkeyPatch, name: str, value: str,
         load_settings()
     assert problem in str(caught.value)
     assert "not set" not in str(caught.value)
+
+
+def test_rates_are_read_once(bare: pytest.MonkeyPatch) -> None:
+    """A rate for each domain whatever its case, one for the domains that are not named, and none without any."""
+    minute, hour = timedelta(minutes=1), timedelta(hours=1)
+    give(bare, **COMPLETE, OMBUD_MAIL_RATES="qq.com=30/minute, Example.org=200/hour,*=600/minute")
+    settings = load_settings()
+    assert settings.rate_of("li@QQ.com") == ("qq.com", MailRate(30, minute))
+    assert settings.rate_of("li@example.org") == ("example.org", MailRate(200, hour))
+    assert settings.rate_of("li@mail.qq.com") == ("mail.qq.com", MailRate(600, minute))
+    give(bare, OMBUD_MAIL_RATES="qq.com=30/minute")
+    assert load_settings().rate_of("li@example.org") == ("example.org", None)
 
 
 def test_the_nearest_wins(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -98,3 +118,43 @@ def test_no_secret_is_printed(bare: pytest.MonkeyPatch) -> None:
     shown = repr(Settings())
     for secret in ("secret", COMPLETE["OMBUD_SIGNING_KEY"], COMPLETE["OMBUD_MASTER_KEY"]):
         assert secret not in shown
+
+
+def test_master_keys_from_a_file(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A mounted secret holds the keys, one a line, the current one first; no key shows in what is printed."""
+    current, before = base64.b64encode(b"c" * 32).decode(), COMPLETE["OMBUD_MASTER_KEY"]
+    (tmp_path / "keys").write_text(f"# since March\n{current}\n{before}\n")
+    give(bare, **{n: v for n, v in COMPLETE.items() if n != "OMBUD_MASTER_KEY"}, OMBUD_MASTER_KEY_FILE="keys")
+    settings = load_settings()
+    assert settings.keyring.ids == (Keyring.parse(current).current.id, Keyring.parse(before).current.id)
+    assert current not in repr(settings)
+
+
+def test_keys_given_twice_or_nowhere_are_told(bare: pytest.MonkeyPatch) -> None:
+    """Both ways at once, a file that is not there and a key that is none are each said, without showing a key."""
+    for more, problem in (
+        ({"OMBUD_MASTER_KEY_FILE": "keys"}, "say the same thing: set one of them"),
+        ({"OMBUD_MASTER_KEY": "", "OMBUD_MASTER_KEY_FILE": "none"}, "OMBUD_MASTER_KEY_FILE cannot be read"),
+        ({"OMBUD_MASTER_KEY": f"{COMPLETE['OMBUD_MASTER_KEY']},c2VjcmV0"}, "key 2 of 2 must be 32 random bytes"),
+        ({"OMBUD_CODEC_TOKEN": "short"}, "OMBUD_CODEC_TOKEN"),
+    ):
+        with bare.context() as here:
+            give(here, **(COMPLETE | more))
+            with pytest.raises(SettingsError) as caught:
+                load_settings()
+        assert problem in str(caught.value)
+        assert "c2VjcmV0" not in str(caught.value)
+
+
+def test_payloads_are_sealed_when_asked(bare: pytest.MonkeyPatch) -> None:
+    """Without a master key there is no codec; with one it opens, and seals once it is switched on."""
+    assert load_keys() is None
+    assert data_converter().payload_codec is None
+    give(bare, OMBUD_MASTER_KEY=COMPLETE["OMBUD_MASTER_KEY"])
+    assert data_converter().payload_codec is not None
+    assert data_converter().failure_converter_class is DefaultFailureConverter
+    give(bare, OMBUD_PAYLOAD_CODEC="on")
+    assert data_converter().failure_converter_class is DefaultFailureConverterWithEncodedAttributes
+    give(bare, OMBUD_MASTER_KEY="c2hvcnQ=")
+    with pytest.raises(SettingsError, match="must be 32 random bytes"):
+        data_converter()

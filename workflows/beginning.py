@@ -32,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from rules.values import Name, Reference
     from workflows.carried import Carried
     from workflows.recorder import Outbox, durable
+    from workflows.unreadable import sealed
 
 
 class Stopped(Exception):
@@ -60,6 +61,8 @@ async def beginning(start: Any, surplus: tuple[Any, ...]) -> Begun:
     try:
         if isinstance(start, dict) and start.keys() == Revival.model_fields.keys():
             return await _revived(Revival.model_validate(start))
+        if unopened := sealed(start):
+            raise Refused(unopened)
         if surplus:
             raise Refused("A complaint is started with one argument: an object as docs/wire.md describes it.")
         return await _opened(OpenComplaint.model_validate(start))

@@ -11,6 +11,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.canary_interface import CLOSE, LOOK, OPEN, PATIENCE, PING, Flight, Landing, Steps
+    from labels import Label
 
 Result = TypeVar("Result")
 
@@ -49,6 +50,6 @@ async def _do(name: str, argument: Flight | Landing, result: type[Result], secon
         start_to_close_timeout=timedelta(seconds=seconds),
         heartbeat_timeout=timedelta(seconds=20) if name == LOOK else None,
         retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3),
-        summary=name.replace("_", " "),
+        summary=Label(name.replace("_", " ")),
     )
     return done

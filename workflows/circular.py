@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         Sent,
         circular_id,
     )
+    from labels import Label
     from rules.circular import Circular as Start
     from rules.circular import letter
     from rules.ledger import Refused, digest, explain_invalid
@@ -115,7 +116,7 @@ class Circular:
         way = way.model_copy(update={"counts": sent.counts, "after": sent.last, "passes": passes})
         self.show(way)
         if not sent.last and sent.counts.open:
-            await workflow.sleep(min(AGAIN[0] * 2 ** min(passes - 1, 10), AGAIN[1]), summary="then ask again")
+            await workflow.sleep(min(AGAIN[0] * 2 ** min(passes - 1, 10), AGAIN[1]), summary=Label("then ask again"))
         return way
 
     def show(self, way: Underway) -> None:
@@ -135,7 +136,7 @@ async def _do(name: str, argument: Any, result: type[Result], summary: str) -> R
         start_to_close_timeout=timedelta(minutes=15),
         heartbeat_timeout=timedelta(minutes=2),
         retry_policy=RETRY,
-        summary=summary,
+        summary=Label(summary),
     )
     return done
 

@@ -14,7 +14,19 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from activities.interface import ASK, LOAD, OUTCOME, Answer, Ledger, Question, Registered, Stream, complaint_id
+    from activities.interface import (
+        ASK,
+        LOAD,
+        OUTCOME,
+        RENEW,
+        Answer,
+        Ledger,
+        Question,
+        Registered,
+        Stream,
+        complaint_id,
+    )
+    from labels import Label
     from rules import merging
     from rules.commands import COMMANDS, Absorb, Command, Merge, OpenComplaint, UndoMerge
     from rules.complaint import Complaint as Case
@@ -45,6 +57,7 @@ class Complaint(Updates):
         self.begun = False
         self.stopped = False
         self.cancelled = False
+        self.renewed = False
         self.case: Case
         self.law: InForce
         self.outbox: Outbox
@@ -107,7 +120,9 @@ class Complaint(Updates):
 
         def over() -> bool:
             long = workflow.info().is_continue_as_new_suggested() and self.outbox.light()
-            return self.case.closed is not None or long or self.records.done()
+            # Words on their way to their record must not pass into the next history.
+            renewed = self.renewed and not self.outbox.entries
+            return self.case.closed is not None or long or renewed or self.records.done()
 
         while not over():
             armed = self.wake
@@ -122,7 +137,7 @@ class Complaint(Updates):
                 await workflow.wait_condition(
                     lambda: self.wake != armed or over(),  # noqa: B023  armed stands still while we wait
                     timeout=armed.at - now if armed else None,
-                    timeout_summary=label(self.law, self.case, armed) if armed else None,
+                    timeout_summary=Label(label(self.law, self.case, armed)) if armed else None,
                 )
 
     async def finished(self) -> bool:
@@ -249,6 +264,8 @@ class Complaint(Updates):
             body, surplus = (values[0], tuple(values[1:])) if values else (None, ())
             if name == OUTCOME:
                 self.apply(deliver(self.case, self.law, Outcome.model_validate(body), now))
+            elif name == RENEW:
+                self.renewed = True
             elif name in ("merge", "undo_merge"):
                 raise Refused(f"{name} concerns two complaints and is answered; send it as an update.")
             elif name in COMMANDS:

@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.interface import DELIVER, POKE, POST, Delivered
+    from labels import Label
 
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=10))
 """Without end, at a growing distance: a dead mail server delays notices and loses none (invariant 15)."""
@@ -58,7 +59,7 @@ class Post:
             retry_policy=RETRY,
             # A try that is under way ends by itself; only the wait for the next one is cut short.
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary="deliver by mail",
+            summary=Label("deliver by mail"),
         )
         await workflow.wait_condition(lambda: round_.done() or self._urgent)
         if not round_.done():
@@ -75,12 +76,14 @@ class Post:
         """Waits for this person's next shift, for which something waits; any poke may mean that it begins earlier."""
         with suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: self._poked, timeout=timedelta(seconds=seconds), timeout_summary="wait for the next shift"
+                lambda: self._poked,
+                timeout=timedelta(seconds=seconds),
+                timeout_summary=Label("wait for the next shift"),
             )
 
     async def _gather(self, seconds: float) -> None:
         """Lets what is not urgent gather for one mail, or waits for the turn of its provider."""
         with suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: self._urgent, timeout=timedelta(seconds=seconds), timeout_summary="gather for one mail"
+                lambda: self._urgent, timeout=timedelta(seconds=seconds), timeout_summary=Label("gather for one mail")
             )

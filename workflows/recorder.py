@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic_core import to_json
 
     from activities.interface import RECORD, Batch, Recorded
+    from labels import Label
     from rules.contract import Stage
     from rules.ledger import Entry
     from rules.values import Value
@@ -39,7 +40,7 @@ async def durable(name: str, argument: Value, result: type[Result], summary: str
             result_type=result,
             start_to_close_timeout=timedelta(seconds=3),
             retry_policy=RetryPolicy(maximum_attempts=1),
-            summary=summary,
+            summary=Label(summary),
         )
     except FailureError as error:
         if is_cancelled_exception(error):
@@ -56,7 +57,7 @@ async def insistent(name: str, argument: Value, result: type[Result], summary: s
         result_type=result,
         start_to_close_timeout=timedelta(seconds=60),
         retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
-        summary=summary,
+        summary=Label(summary),
     )
     return done
 

@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from rules.commands import BETWEEN, COMMANDS, Command
     from rules.ledger import explain_invalid
     from rules.values import Value
+    from workflows.unreadable import sealed
 
 
 class Taken(Value):
@@ -27,6 +28,8 @@ class Taken(Value):
 
 
 def parse(command: type[Command], body: Any, surplus: tuple[Any, ...]) -> Command:
+    if unopened := sealed(body):
+        raise ApplicationError(unopened, type="Invalid", non_retryable=True)
     if surplus or not isinstance(body, dict):
         raise ApplicationError(f"`{command.name}` takes one argument: an object.", type="Invalid", non_retryable=True)
     try:

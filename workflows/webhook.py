@@ -11,6 +11,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.interface import DISPATCH, POKE, WEBHOOK, Dispatched, webhooks_queue
+    from labels import Label
     from workflows.post import RETRY
 
 
@@ -53,7 +54,7 @@ class Webhook:
             start_to_close_timeout=timedelta(minutes=2),
             retry_policy=RETRY,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary="send events",
+            summary=Label("send events"),
         )
         await workflow.wait_condition(lambda: round_.done() or self._at_once)
         if not round_.done():
@@ -70,5 +71,7 @@ class Webhook:
         """Lets events gather for one message of a group robot."""
         with suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: self._at_once, timeout=timedelta(seconds=seconds), timeout_summary="gather for one message"
+                lambda: self._at_once,
+                timeout=timedelta(seconds=seconds),
+                timeout_summary=Label("gather for one message"),
             )

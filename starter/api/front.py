@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -26,7 +25,7 @@ class Front:
 
     def __init__(self, engine: AsyncEngine, ombud: Ombud, settings: Settings) -> None:
         self.ombud = ombud
-        self.vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
+        self.vault = Vault(settings.keyring)
         self.limits = Limits(settings)
         self.cursors = Cursors(settings.signing_key.get_secret_value())
         self.streams = asyncio.Semaphore(STREAMS_AT_ONCE)

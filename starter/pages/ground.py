@@ -54,7 +54,7 @@ class Ground:
     def __init__(self, engine: AsyncEngine, settings: Settings, namespace: str) -> None:
         self.settings = settings
         self.namespace = namespace
-        self.vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
+        self.vault = Vault(settings.keyring)
         self.acting = asyncio.Semaphore(ACTING)
         """Held with the connection that waits for a complaint's answer."""
         self.engine = engine

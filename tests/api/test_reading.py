@@ -70,7 +70,7 @@ async def test_what_is_not_there_is_not_found(api: Api) -> None:
     assert "There is no complaint" in problem(await api.get(f"/complaints/{CONTRACT}/H-0", token), 404, "not-found")
     complaint = await api.open(token)
     await api.system.rows(
-        "UPDATE content_keys SET wrapped = NULL, nonce = NULL, destroyed_at = now() WHERE stream = :s RETURNING 1",
+        "UPDATE content_keys SET wraps = NULL, destroyed_at = now() WHERE stream = :s RETURNING 1",
         s=f"complaint/{complaint}",
     )
     assert "was erased" in problem(await api.get(f"/complaints/{complaint}/texts", token), 410, "erased")

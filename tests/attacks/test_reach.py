@@ -149,6 +149,21 @@ async def test_who_is_complained_about_stays_out(api: Api) -> None:
     assert (await api.get(f"/complaints/{complaint}", colleague)).status_code == 200
 
 
+async def test_who_was_recused_stays_out_as_well(api: Api) -> None:
+    """One of several who may not touch a case neither reads it, nor acts on it, nor finds it in any list (rule 37)."""
+    system = await api.token()
+    complaint = await api.open(system, against="gao.jie")
+    await api.tell(system, complaint, "recuse", person="chen.lin", text="His brother.")
+    for role, person in (("handler.owner", "chen.lin"), ("handler.manager", "gao.jie")):
+        token = await api.token("read", "act", roles=(role,), person=person)
+        assert "rule 37" in problem(await api.get(f"/complaints/{complaint}", token), 403, "forbidden")
+        problem(await api.post(f"/complaints/{complaint}/commands/note", token, {"text": "x"}), 403, "forbidden")
+        assert (await api.get("/records", token)).json()["records"] == []
+    colleague = await api.token("read", roles=("handler.owner",), person="wu.fang")
+    assert (await api.get(f"/complaints/{complaint}", colleague)).status_code == 200
+    assert len((await api.get("/records", colleague)).json()["records"]) == 1
+
+
 async def test_a_complainant_sees_their_own_alone(api: Api) -> None:
     """Other customers' complaints of the same contract are refused and in no list."""
     system = await api.token()

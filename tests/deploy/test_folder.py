@@ -44,8 +44,19 @@ def test_keys_are_made_once(folder: DataFolder) -> None:
         made = folder.secrets()
         assert folder.secrets() == made
     assert len(base64.b64decode(made["OMBUD_MASTER_KEY"])) == 32
-    assert len(set(made.values())) == 3
+    assert len(set(made.values())) == 4
     assert stat.S_IMODE((folder.path / "secrets.env").stat().st_mode) == 0o600
+
+
+def test_a_folder_from_before_gets_what_is_new(folder: DataFolder) -> None:
+    """A secret that came with a later version is made beside the old ones, which stay."""
+    with folder.locked():
+        made = folder.secrets()
+        kept = [line for line in (folder.path / "secrets.env").read_text().splitlines() if "CODEC" not in line]
+        (folder.path / "secrets.env").write_text("\n".join(kept))
+        again = folder.secrets()
+        assert again == folder.secrets()
+        assert {name for name in made if made[name] != again[name]} == {"OMBUD_CODEC_TOKEN"}
 
 
 def test_lost_keys_are_not_replaced(folder: DataFolder) -> None:

@@ -10,9 +10,11 @@ from rules.values import Actor
 from storage import crowds, posts
 from storage.database import transaction
 from storage.rebuild import rebuild
+from storage.recording import record_message
 from tests.support.desk import PEOPLE, Desk
+from tests.support.recorded import said
 from tests.support.smtp import NO_SUCH_USER
-from tests.support.story import SMALL, Story, law
+from tests.support.story import SMALL, Story, at, law
 
 CROWD = "small/INC-7/first_response@+30 minutes/handler.director"
 
@@ -79,8 +81,8 @@ async def test_a_crowd_is_one_line(desk: Desk) -> None:
     await desk.deliver("di")
     (mail,) = desk.sink.messages
     assert mail.message["Subject"] == "38 still missed · E 2.1.1 · 38 cases"
-    said = plain(mail.message)
-    assert said.count("Still not done") == 2
+    words = plain(mail.message)
+    assert words.count("Still not done") == 2
     for fact in (
         "Incident: INC-7",
         "37 complaints so far",
@@ -89,8 +91,8 @@ async def test_a_crowd_is_one_line(desk: Desk) -> None:
         "17 more",
         "/a/",
     ):
-        assert fact in said
-    assert "Case: R-alone" in said
+        assert fact in words
+    assert "Case: R-alone" in words
     await desk.deliver("cy")
     manager = plain(desk.sink.messages[1].message)
     assert all(f"Case: R-{n:02} " in manager for n in range(37))
@@ -103,8 +105,8 @@ async def test_without_a_page_every_case_is_in_the_mail(desk: Desk) -> None:
     desk.settings = desk.settings.model_copy(update={"base_url": None})
     await desk.record(*(late(f"R-{n:02}") for n in range(37)))
     await desk.deliver("di")
-    said = plain(desk.sink.messages[0].message)
-    assert all(f"R-{n:02}" in said for n in range(37))
+    words = plain(desk.sink.messages[0].message)
+    assert all(f"R-{n:02}" in words for n in range(37))
 
 
 async def test_what_comes_later_joins_without_a_mail(desk: Desk) -> None:
@@ -123,6 +125,21 @@ async def test_what_comes_later_joins_without_a_mail(desk: Desk) -> None:
     }
     (entry,) = await desk.rows("SELECT stream, seq, body FROM ledger WHERE type = 'joined'")
     assert (entry["stream"], entry["seq"]) == (f"message/{rows[0]['message']}", 3)
+    assert await rebuild(desk.engine, apply=False) == []
+
+
+async def test_what_joins_a_delivered_message_is_rebuilt_as_it_stands(desk: Desk) -> None:
+    """A report of the server came before a case joined: that case was never in the mail, live or rebuilt."""
+    await desk.record(late("R-1"))
+    await desk.deliver("di")
+    (row,) = await desk.rows("SELECT message FROM notices WHERE crowd = :c", c=CROWD)
+    delivered = said(3, "delivered", at("2026-03-02 11:00"))
+    async with transaction(desk.engine) as connection:
+        await record_message(connection, desk.vault, row["message"], [delivered])
+    await desk.record(late("R-2"))
+    await desk.deliver("di")
+    rows = await desk.rows("SELECT state FROM notices WHERE crowd = :c ORDER BY key", c=CROWD)
+    assert [row["state"] for row in rows] == ["delivered", "accepted"]
     assert await rebuild(desk.engine, apply=False) == []
 
 

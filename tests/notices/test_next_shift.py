@@ -67,8 +67,8 @@ async def test_an_act_is_told_at_the_next_shift(desk: Desk) -> None:
     assert await rebuild(desk.engine, apply=False) == []
 
 
-async def test_what_bounces_after_all_is_undeliverable(desk: Desk) -> None:
-    """Mailed at the next shift, then it comes back: undeliverable again, whichever came first, and a rebuild agrees."""
+async def test_what_bounces_after_all_has_bounced(desk: Desk) -> None:
+    """Mailed at the next shift, then it comes back: it bounced, whatever was before, and a rebuild agrees."""
     await desk.record(proposed())
     await desk.people(from_then("bo", SHIFT))
     await heard(desk, proposed())
@@ -78,7 +78,8 @@ async def test_what_bounces_after_all_is_undeliverable(desk: Desk) -> None:
     async with transaction(desk.engine) as connection:
         await record_message(connection, desk.vault, row["message"], [bounced])
     (notice,) = await desk.rows("SELECT state FROM notices WHERE command = 'propose'")
-    assert notice["state"] == "undeliverable"
+    assert notice["state"] == "bounced"
+    assert [item.what for item in await queue(desk)] == ["undeliverable notice"]
     assert await rebuild(desk.engine, apply=False) == []
 
 

@@ -1,6 +1,5 @@
 """The principal's pages: its cases, lists and what waits; a form acts by POST alone, once, for nobody else."""
 
-import base64
 import hashlib
 import re
 import uuid
@@ -181,7 +180,7 @@ async def test_a_signed_letter_is_kept(site: Site, reference: str) -> None:
 
 
 async def _kept(site: Site, reference: str, digest: str) -> bytes:
-    vault = Vault(base64.b64decode(site.system.settings.master_key.get_secret_value()))
+    vault = Vault(site.system.settings.keyring)
     async with transaction(site.system.engine) as connection:
         kept = await evidence.read(connection, vault, f"{CONTRACT}/{reference}", digest)
         assert await evidence.read(connection, vault, f"{CONTRACT}/{reference}", "0" * 64) is None

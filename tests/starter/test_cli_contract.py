@@ -231,7 +231,7 @@ def test_a_bad_line_of_a_batch_keeps_its_place(ombud: Ombud) -> None:
 @pytest.fixture
 def in_reach(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """This test's database, where the command line finds it."""
-    for name, value in settings.model_dump(exclude_none=True).items():
+    for name, value in settings.model_dump(exclude_defaults=True).items():
         text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         monkeypatch.setenv(f"OMBUD_{name.upper()}", text)
     return settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from pathlib import Path
 from uuid import uuid4
@@ -100,7 +99,7 @@ async def test_the_figures_of_a_survey(cli: Cli, ombud: Ombud, system: System) -
 async def test_a_signed_proof_is_written_to_a_file(cli: Cli, ombud: Ombud, system: System, tmp_path: Path) -> None:
     """The very bytes come out, and who read them stands on record; an id that is not there is said so."""
     name = (await ombud.open(opening(reference=f"E-{uuid4().hex[:10]}"))).complaint
-    vault = Vault(base64.b64decode(system.settings.master_key.get_secret_value()))
+    vault = Vault(system.settings.keyring)
     async with transaction(system.engine) as connection:
         digest = await evidence.keep(connection, vault, name, b"signed \x00\xff")
         assert await evidence.keep(connection, vault, name, b"signed \x00\xff") == digest

@@ -66,7 +66,7 @@ async def test_slips_are_named(cli: Cli) -> None:
         ((*CREATE[:3], "--scope", "root", "--role", "handler"), "scopes.0: must be 'open'"),
         ((*CREATE[:3], "--scope", "read", "--role", "nobody"), "must all belong to one party"),
         ((*CREATE[:3], "--scope", "read", "--role", "principal"), "needs its contracts named"),
-        ((*CREATE, "--contract", "nowhere"), "Unknown contract nowhere; published are complaint-handling"),
+        ((*CREATE, "--contract", "nowhere"), "Unknown contract nowhere; published are canary, complaint-handling"),
         ((*CREATE, "--person", "ghost"), "ghost is not in the directory"),
         (("token", "revoke", "aaaaaaaaaaaa"), "There is no token aaaaaaaaaaaa"),
         (("token", "rotate", "aaaaaaaaaaaa"), "There is no token aaaaaaaaaaaa"),

@@ -199,7 +199,7 @@ async def test_the_command_line_takes_a_roster(cli: Cli, tmp_path: Path) -> None
     assert f"absent to {today + timedelta(days=1)}, bo stands in" in shown
     assert "bo (stands in)" in shown
     checked = await cli("directory", "check", "--days", "3")
-    assert (checked.code, checked.out.partition(" until ")[0]) == (0, "Every role of 4 contracts has somebody")
+    assert (checked.code, checked.out.partition(" until ")[0]) == (0, "Every role of 5 contracts has somebody")
     (tmp_path / "absences.csv").write_text(f"person,from,to,deputy\nann,{away},\n")
     refused = await cli("directory", "import", "absences.csv")
     assert refused.code == 1

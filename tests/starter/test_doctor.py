@@ -106,7 +106,8 @@ async def test_a_master_key_of_another_system(system: System) -> None:
     theirs = system.settings.model_copy(update={"master_key": type(system.settings.master_key)(key)})
     assert (await found(theirs))["master key"].standing == "ok"
     async with transaction(system.engine) as connection:
-        await connection.execute(text("UPDATE content_keys SET wrapped = '\\x00'"))
+        damaged = "(SELECT jsonb_object_agg(key, repeat('00', 60)) FROM jsonb_each_text(wraps))"
+        await connection.execute(text(f"UPDATE content_keys SET wraps = {damaged}"))
     assert (await found(theirs))["master key"].said == "does not open what was sealed with it"
 
 

@@ -1,6 +1,5 @@
 """A post office on a real Postgres, a real mail server and a real Temporal, with complaints that only listen."""
 
-import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -154,7 +153,7 @@ def missed(reference: str = "R-1", until: str = "2026-03-02 10:20") -> Story:
 async def opened(temporal: Client, settings: Settings, sink: SmtpSink) -> AsyncIterator[Desk]:
     """A post office and complaints of this test's own, while the block lasts."""
     engine = create_engine(settings.database_url)
-    vault = Vault(base64.b64decode(settings.master_key.get_secret_value()))
+    vault = Vault(settings.keyring)
     more = {"base_url": "https://ombud.example.com", "temporal_ui_url": "https://temporal.example.com"}
     queue = f"listeners-{uuid4()}"
     made = Desk(engine, temporal, sink, settings.model_copy(update=more), vault, queue)

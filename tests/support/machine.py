@@ -27,23 +27,23 @@ class Machine:
         self.output = path / "output"
         self.process: asyncio.subprocess.Process | None = None
 
-    async def up(self) -> asyncio.subprocess.Process:
-        """Start the system; what it prints goes to `output`."""
+    async def up(self, **more: str) -> asyncio.subprocess.Process:
+        """Start the system, with more variables; what it prints goes to `output`."""
         variables = {f"OMBUD_PORT_{name.upper()}": str(port) for name, port in self.ports.model_dump().items()}
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OMBUD_", "TEMPORAL_"))}
         with self.output.open("wb") as output:
             self.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "deploy.up"),
                 cwd=self.path,
-                env=inherited | variables,
+                env=inherited | variables | more,
                 stdout=output,
                 stderr=output,
             )
         return self.process
 
-    async def ready(self) -> asyncio.subprocess.Process:
+    async def ready(self, **more: str) -> asyncio.subprocess.Process:
         """Start the system and wait until it says that it is ready."""
-        process = await self.up()
+        process = await self.up(**more)
         await eventually(lambda: "Ready." in self.printed() or process.returncode is not None, 120)
         assert process.returncode is None, self.printed()
         return process

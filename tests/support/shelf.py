@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -136,7 +135,7 @@ async def opened(settings: Settings) -> AsyncIterator[Shelf]:
     own = settings.model_copy(update={"base_url": "https://ombud.example.com", "temporal_ui_url": UI})
     await publish(engine)
     client = await Client.connect("127.0.0.1:1", lazy=True)
-    yield Shelf(engine, own, Vault(base64.b64decode(settings.master_key.get_secret_value())), client)
+    yield Shelf(engine, own, Vault(settings.keyring), client)
     await engine.dispose()
 
 

@@ -50,7 +50,7 @@ def start_of(reference: str, **fields: Any) -> dict[str, Any]:
 
 
 STARTS: list[tuple[dict[str, Any], str]] = [
-    ({"contract": "nowhere"}, "Unknown contract 'nowhere'; published are complaint-handling,"),
+    ({"contract": "nowhere"}, "Unknown contract 'nowhere'; published are canary, complaint-handling,"),
     ({"contract": "no where"}, "contract: must begin with a letter or digit"),
     ({"level": "9"}, "Unknown level '9'; the contract has 1, 2, 3"),
     ({"level": True}, "level: must be a valid string"),

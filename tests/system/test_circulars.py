@@ -17,7 +17,7 @@ from activities.interface import Counts, circular_id
 from rules.calendar_spec import Holiday
 from rules.calendar_years import Years
 from rules.circular import Circular
-from rules.commands import Acknowledge, Command, Explain, Note, Respond, UpdateCustomer, Waive
+from rules.commands import Acknowledge, Answer, Close, Command, Explain, Note, Respond, UpdateCustomer, Waive
 from rules.contract import Contract
 from rules.values import Actor, Evidence
 from settings import Settings
@@ -117,6 +117,23 @@ async def test_what_makes_no_sense_for_many_is_refused(system: System, ombud: Om
     told = "SELECT 1 FROM ledger WHERE type IN ('customer_updated', 'responded')"
     await eventually(lambda: system.rows(told))
     assert len(await system.rows(told)) == 1
+
+
+async def test_cases_that_it_closed_have_the_same_answer_when_it_is_sent_again(system: System, ombud: Ombud) -> None:
+    """The incident has no open case any more, and those that it closed run no more: taken all the same, and no more."""
+    await opened(system, 3, "INC-5", category="usage", level="1")
+    await ombud.tell_incident("INC-5", Answer(text="It was a power cut."), by=LEAD)
+    first = await ombud.tell_incident("INC-5", Close(), by=LEAD, id_="inc-5-end")
+    assert (first.complaints, first.taken) == (3, 3)
+    await eventually(lambda: _closed(system, 3))
+    await system.rows("UPDATE letters SET outcome = NULL WHERE circular = 'inc-5-end' RETURNING 1 AS n")
+    assert await ombud.tell_incident("INC-5", Close(), by=LEAD, id_="inc-5-end") == first
+    with pytest.raises(Refused, match="no open complaint"):
+        await ombud.tell_incident("INC-5", Close(), by=LEAD)
+
+
+async def _closed(system: System, count: int) -> bool:
+    return len(await system.rows("SELECT 1 FROM complaints WHERE closed_at IS NOT NULL")) == count
 
 
 @pytest.mark.parametrize(

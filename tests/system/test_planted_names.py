@@ -34,6 +34,8 @@ LIFE: list[tuple[str, dict[str, Any]]] = [
     ("no_reply_needed", {}),
     ("reclassify", {"level": "3", "reason": "new_facts"}),
     ("assign", {"person": "p.wang"}),
+    ("recuse", {"person": "p.zhao"}),
+    ("link", {"to": "R-9", "relation": "part_of"}),
     ("findings", {}),
     ("propose", {}),
     ("explain", {}),
@@ -63,6 +65,14 @@ FACTS: list[tuple[str, Callable[[dict[str, int]], dict[str, Any]]]] = [
 ]
 """What speaks of entries before it: their numbers by the command that made them."""
 
+ENDS: list[tuple[str, dict[str, Any]]] = [
+    ("withdraw", {}),
+    ("take_back", {}),
+    ("merge", {"into": "R-3"}),
+    ("undo_merge", {}),
+]
+"""What ends the complaint, and what brings it back by another run."""
+
 INPUTS = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
@@ -91,7 +101,9 @@ async def test_a_name_stands_only_where_texts_belong(
     start = opening(
         contract="small", reference="R-1", category="product", channel="phone", received_at=received, **texts
     )
-    opened = await Ombud(system.client, system.engine, task_queue=system.settings.task_queue).open(start)
+    ombud = Ombud(system.client, system.engine, task_queue=system.settings.task_queue)
+    opened = await ombud.open(start)
+    await ombud.open(start.model_copy(update={"reference": "R-3"}))
     handle = system.client.get_workflow_handle(opened.workflow_id)
     said: list[str] = []
     at: dict[str, int] = {}
@@ -114,6 +126,9 @@ async def test_a_name_stands_only_where_texts_belong(
     await eventually(lambda: system.rows("SELECT 1 FROM rejects"))
     await eventually(lambda: _recorded(system, handle))
     await eventually(lambda: _nothing_waits(system))
+    for name, body in ENDS:
+        told = COMMANDS[name].model_validate(planted(name, body))
+        said.append(str(await ombud.tell(opened.complaint, told)))
     said += [str(await handle.query("state")), str(await handle.query("__temporal_workflow_metadata"))]
     said += [record.getMessage() for record in caplog.records if record.name != "mail.log"]  # the mail server's own
     said += await _tables(system)
@@ -133,10 +148,10 @@ async def test_a_name_stands_only_where_texts_belong(
 
 
 def test_every_text_is_planted() -> None:
-    """The life above has every command that carries text, but for those that end it or need a contract of their own."""
+    """The life above has every command that carries text, but for those that need a case or a contract of their own."""
     carrying = {name for name in COMMANDS if planted(name, {})}
-    told = {name for name, _ in LIFE} | {name for name, _ in FACTS}
-    assert carrying - told == {"accept", "withdraw", "close", "confirm_report"}
+    told = {name for name, _ in (*LIFE, *FACTS, *ENDS)}
+    assert carrying - told == {"accept", "close", "confirm_report", "replan"}
 
 
 def _nowhere(said: Iterable[str]) -> None:

@@ -154,6 +154,13 @@ async def test_a_name_is_judged_by_what_it_resolves_to(receiver: Receiver, resol
     assert receiver.calls == []
 
 
+@pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "127.1"])
+async def test_an_old_spelling_is_judged_as_what_it_means(host: str) -> None:
+    """IPv4 in one number, in hex, or shortened is a name to us; the resolver says which address it is."""
+    with pytest.raises(ForbiddenAddressError, match=r"is 127\.0\.0\.1, which is not a public address"):
+        await Guard().resolve(host, 443)
+
+
 async def test_the_judged_address_is_the_called_one(receiver: Receiver, resolve: Any) -> None:
     """DNS rebinding: the name is asked for once, and the connection goes to that answer, under the name's Host."""
     names = resolve(backend_test=[["127.0.0.1"], ["10.0.0.1"]])

@@ -171,6 +171,21 @@ async def test_old_cases_and_silenced_rungs_are_not_told_to_people(exchange: Exc
     assert (await exchange.found(hook)).position > hook.position
 
 
+async def test_an_event_without_words_leaves_all_the_same(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A contract that cannot be read and a broken template cost the words, not the message."""
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise KeyError("nothing")
+
+    monkeypatch.setattr("templates.events._words", broken)
+    monkeypatch.setattr("templates.rendering.Renderer.plain", broken)
+    receiver, hook = await robot(exchange, "wecom")
+    await exchange.record(told())
+    assert (await exchange.dispatch(hook)).sent == 4
+    said = markdown(receiver, "wecom")
+    assert "clock.missed · E 2.1.1 · R-1 · 2026-03-02T10:15:00+08:00" in said
+
+
 def test_dingtalk_signs_the_address() -> None:
     """Milliseconds and HMAC-SHA256 of milliseconds, line break and secret, with the secret as key, in the query."""
     made = request("dingtalk", "https://oapi.dingtalk.com/robot/send?access_token=t", "SECabc", "T", "M", NOW)

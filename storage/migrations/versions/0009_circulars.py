@@ -21,6 +21,14 @@ def upgrade() -> None:
             comment="years re-planned while it was open: the entry that brought them, and what their days are",
         ),
     )
+    op.alter_column(
+        "clocks",
+        "found_by",
+        existing_type=sa.Text(),
+        existing_nullable=True,
+        existing_comment="of a miss: correction, when only that brought it to light",
+        comment="of a miss: correction or calendar, when only that brought it to light",
+    )
     op.create_table(
         "circulars",
         sa.Column("id", sa.Text(), nullable=False),
