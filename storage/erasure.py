@@ -22,7 +22,7 @@ from storage.content import Vault
 from storage.holds import NoComplaintError
 from storage.ledger import message_stream, stream_of
 from storage.privacy_record import lock, put
-from storage.tables import complaints, links, notices
+from storage.tables import complaints, ledger, links, notices
 
 Why = Literal["request", "retention"]
 
@@ -116,7 +116,9 @@ async def forgotten(connection: AsyncConnection, vault: Vault, complaint: str, b
 async def remembered(connection: AsyncConnection, behind: str = "", limit: int = 50) -> list[str]:
     """Erased complaints that are closed and whose histories Temporal may hold still."""
     table = complaints
-    since = or_(table.c.forgotten_at.is_(None), table.c.closed_at > table.c.forgotten_at)  # it was reopened and closed
+    own = and_(ledger.c.stream == stream_of("") + table.c.id, ledger.c.recorded_at > table.c.forgotten_at)
+    # What is told after the end, or makes it go on for a while, begins a history anew.
+    since = or_(table.c.forgotten_at.is_(None), select(ledger.c.seq).where(own).exists())
     waits = and_(table.c.erased_at.is_not(None), table.c.closed_at.is_not(None), since)
     query = select(table.c.id).where(waits, table.c.id > behind).order_by(table.c.id).limit(limit)
     return list((await connection.scalars(query)).all())

@@ -107,10 +107,10 @@ class Keyring:
                 f"The content of {stream} was sealed under master key {' or '.join(wraps)}, which is not in the "
                 "settings. Add that key to OMBUD_MASTER_KEY behind the current one; `ombud keys check` lists all."
             )
-        sealed = bytes.fromhex(wraps[known])
         try:
+            sealed = bytes.fromhex(wraps[known])
             return self._keys[known].wrapping.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], stream.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # too short to be one, or no hex at all
             raise MasterKeyError(
                 f"The key of {stream} does not open under master key {known}: its row was damaged or moved. "
                 "Restore the table content_keys from a backup."

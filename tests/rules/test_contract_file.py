@@ -416,5 +416,5 @@ def test_the_terms_in_the_docs_are_terms() -> None:
     table = text.split("## Terms")[1].split("\n\n")[1]
     terms = [term for row in table.splitlines()[2:] for term in re.findall(r"`(.*?)`", row.split("|")[1])]
 
-    assert len(terms) == 14
+    assert len(terms) == 15
     assert [str(parse_term(term)) for term in terms] == terms

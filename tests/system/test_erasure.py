@@ -101,9 +101,14 @@ async def test_a_closed_complaint(system: System, ombud: Ombud, vault: Vault) ->
     await eventually(lambda: gone(ombud, name, run), SLOW)
     assert await ombud.state(name) == before
     with pytest.raises(Closed):
-        await ombud.tell(name, Note(text="x"))
+        await ombud.tell(name, Answer(text="x"))
+    assert (await sweep(ombud)).forgotten == 0
+    await ombud.tell(name, Note(text=f"{SECRET.decode()} called after the end."))
+    await eventually(lambda: _ended(ombud, name))
+    assert not await reads(system, vault, name)
+    assert (await sweep(ombud)).forgotten == 1
     again = await erase_one(ombud, vault, name, OFFICER, "letter L-9")
-    assert again == f"{name}: was erased before, 0 histories deleted"
+    assert again.startswith(f"{name}: was erased before")
 
 
 async def test_an_open_complaint_goes_on(system: System, ombud: Ombud, vault: Vault) -> None:
