@@ -33,7 +33,7 @@ from activities.interface import (
 )
 from rules.circular import Circular
 from rules.commands import COMMANDS, Command, Replan
-from rules.complaint import fold
+from rules.fold import fold
 from rules.ledger import digest
 from settings import Settings
 from storage import circulars, contracts, ledger

@@ -18,8 +18,9 @@ from rules.commands import (
     Request,
     Via,
 )
-from rules.complaint import Complaint, evolve, opened
+from rules.complaint import Complaint
 from rules.conditions import check, doer, happened, known
+from rules.fold import evolve, opened
 from rules.judge import settle
 from rules.law import InForce
 from rules.ledger import ContentRef, Entry, Notice, Refused, content_ref, digest, plain

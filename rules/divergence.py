@@ -6,8 +6,8 @@ import json
 from datetime import datetime
 from typing import Any
 
-from rules.complaint import evolve, fold
 from rules.decide import Decision, refuse
+from rules.fold import evolve, fold
 from rules.judge import settle
 from rules.law import InForce
 from rules.ledger import Entry

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from rules import closing, ladders, late_reports, recalendar, terms, waits
 from rules.clock_record import Clock
 from rules.clocks import Run, runs
-from rules.complaint import Complaint, evolve
+from rules.complaint import Complaint
 from rules.contract import Obligation
+from rules.fold import evolve
 from rules.law import InForce, in_force
 from rules.ledger import Entry
 from rules.measure import Wait

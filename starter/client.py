@@ -31,8 +31,8 @@ from rules import ledger
 from rules.circular import Circular
 from rules.closing import ended
 from rules.commands import Command, OpenComplaint
-from rules.complaint import fold
 from rules.decide import admit
+from rules.fold import fold
 from rules.law import InForce, law_of
 from rules.ledger import digest
 from rules.values import Actor, Value

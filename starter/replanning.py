@@ -15,8 +15,8 @@ from rules import ledger as ledger_of
 from rules.calendar_years import Years, plain
 from rules.circular import Circular
 from rules.commands import Replan
-from rules.complaint import fold
 from rules.decide import decide
+from rules.fold import fold
 from rules.law import law_of
 from rules.ledger import Entry
 from rules.values import Actor

@@ -14,8 +14,8 @@ from sqlalchemy import Column, FromClause, MetaData, Table, and_, delete, func, 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.schema import CreateSchema, DropSchema
 
-from rules.complaint import fold
 from rules.contract import Contract
+from rules.fold import fold
 from rules.ledger import Entry
 from rules.stage import reached
 from storage import contracts

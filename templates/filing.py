@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rules.access import hidden
-from rules.complaint import Complaint, fold
+from rules.complaint import Complaint
 from rules.contract import Contract, Language
 from rules.explanation import Explanation
+from rules.fold import fold
 from rules.grammar import WorkingDays
 from rules.ledger import Entry
 from rules.sight import Sight

@@ -25,8 +25,8 @@ with workflow.unsafe.imports_passed_through():
         complaint_id,
     )
     from rules.commands import OpenComplaint
-    from rules.complaint import fold
     from rules.decide import Decision, open_complaint, tick
+    from rules.fold import fold
     from rules.law import InForce, law_of
     from rules.ledger import Refused, digest, explain_invalid
     from rules.values import Name, Reference

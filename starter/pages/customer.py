@@ -10,8 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.calendar import calendar_for
-from rules.complaint import Complaint, fold
+from rules.complaint import Complaint
 from rules.contract import Language
+from rules.fold import fold
 from rules.law import InForce
 from rules.ledger import Entry
 from rules.values import Actor

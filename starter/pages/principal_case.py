@@ -11,9 +11,10 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules.complaint import Complaint, fold
+from rules.complaint import Complaint
 from rules.contract import Contract
 from rules.demands import missed, waiting
+from rules.fold import fold
 from rules.ledger import Entry
 from starter.pages.ground import Ground, PageError
 from starter.pages.principal_reader import Principal

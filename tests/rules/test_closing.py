@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rules.complaint import fold
+from rules.fold import fold
 from rules.law import InForce
 from rules.ledger import Refused
 from tests.support.story import SMALL, Story, at, law, types

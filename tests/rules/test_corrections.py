@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rules.complaint import fold
+from rules.fold import fold
 from rules.ledger import Entry, Refused
 from tests.support.story import Story, at, types
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rules.complaint import fold
 from rules.demands import waiting
+from rules.fold import fold
 from rules.ledger import Refused
 from tests.support.story import SMALL, TITLE, Story, at, law
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.commands import Answer, Close, Note, OpenComplaint, Respond
-from rules.complaint import fold
+from rules.fold import fold
 from rules.history import AT_IMPORT, DueOf, Past, relive
 from rules.law import law_of
 from rules.ledger import Refused

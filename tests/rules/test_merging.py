@@ -8,8 +8,8 @@ import pytest
 
 from rules import merging
 from rules.commands import Merge, UndoMerge
-from rules.complaint import fold
 from rules.decide import decide
+from rules.fold import fold
 from rules.ledger import Entry, Refused
 from rules.values import Actor
 from tests.support.story import Story, at, types

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from rules.complaint import Complaint, fold
+from rules.complaint import Complaint
 from rules.decide import tick
 from rules.divergence import go_on
+from rules.fold import fold
 from rules.judge import next_wake
 from rules.law import in_force
 from rules.ledger import Entry, Refused

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rules.clock_record import Clock
-from rules.complaint import Complaint, fold
+from rules.complaint import Complaint
+from rules.fold import fold
 from rules.ledger import Refused
 from tests.rules.test_provisional import CALENDAR
 from tests.support.story import SMALL, Story, at, law

@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rules.complaint import fold
 from rules.decide import decide, deliver, tick
+from rules.fold import fold
 from rules.judge import next_wake
 from rules.ledger import Refused
 from rules.notices import Outcome

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rules.complaint import fold
+from rules.fold import fold
 from rules.judge import next_wake
 from rules.law import InForce
 from rules.ledger import Refused

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from rules.complaint import fold
+from rules.fold import fold
 from rules.judge import next_wake
 from rules.ledger import Refused
 from tests.support.story import Story, types
