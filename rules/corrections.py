@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from rules.commands import ApproveCorrection, Correct
-from rules.complaint import Complaint, Correction
+from rules.complaint import Act, Complaint, Correction
 from rules.ledger import Refused
 from rules.values import Actor
 
@@ -89,6 +90,12 @@ def _was(case: Complaint, entry: int) -> datetime:
 
 def _allowed(case: Complaint, correction: Correction, now: datetime) -> None:
     right, entry = correction.to, correction.entry
+    if (answer := _answer(case, entry)) and (right is None or right > answer.at):
+        raise Refused(
+            f"Entry {entry} was answered at {answer.at.isoformat()} by entry {answer.seq}; correct that first."
+        )
+    if (asked := _question(case, entry)) and right is not None and right < asked.at:
+        raise Refused(f"Entry {entry} answers entry {asked.seq}, made at {asked.at.isoformat()}; correct that first.")
     names = next((act.names for act in case.acts if act.seq == entry), ("open",) if entry == OPENING else ())
     if right is None:
         if entry == OPENING:
@@ -102,6 +109,24 @@ def _allowed(case: Complaint, correction: Correction, now: datetime) -> None:
         raise Refused(f"{right.isoformat()} lies before the receipt at {case.received_at.isoformat()}.")
     elif entry == OPENING and (first := min((act.at for act in case.acts), default=right)) < right:
         raise Refused(f"The complaint was dealt with at {first.isoformat()} already; correct that first.")
+
+
+def _answers(case: Complaint) -> Iterator[tuple[int, int]]:
+    """Every request and demand with each entry that answers it."""
+    for request in case.requests:
+        yield from ((request.seq, seq) for seq in (request.answered, request.contested) if seq)
+    yield from ((demand.seq, demand.answered) for demand in case.demands if demand.answered)
+
+
+def _answer(case: Complaint, entry: int) -> Act | None:
+    """The first answer to this request or demand, which would answer nothing without it."""
+    acts = [act for asked, seq in _answers(case) if asked == entry and (act := case.act(seq))]
+    return min(acts, key=lambda act: act.at, default=None)
+
+
+def _question(case: Complaint, entry: int) -> Act | None:
+    """The request or demand that this entry answers."""
+    return next((case.act(asked) for asked, seq in _answers(case) if seq == entry), None)
 
 
 def _listed(entries: dict[int, Correction]) -> str:

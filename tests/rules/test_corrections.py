@@ -247,3 +247,17 @@ def test_what_has_a_better_way_is_not_taken_back() -> None:
         story.tell("correct", "2026-03-02 10:03", entry=fact(story, "reclassified"), void=True, by=ANN)
     with pytest.raises(Refused, match="to whom it belongs"):
         story.tell("correct", "2026-03-02 10:03", entry=fact(story, "assigned"), void=True, by=ANN)
+
+
+def test_what_others_depend_on_is_not_taken_back_before_them() -> None:
+    """A request that was answered stands until its answer is corrected, and the answer does not come before it."""
+    story = Story().open("2026-03-02 10:00")
+    (asked, *_) = story.tell("request", "2026-03-02 10:10", of="third_party", due=at("2026-03-02 11:00"))
+    (answer, *_) = story.tell("answer_request", "2026-03-02 12:00", request=asked.seq)
+    for right in ({"void": True}, {"happened_at": at("2026-03-02 12:30")}):
+        with pytest.raises(Refused, match=f"answered at .* by entry {answer.seq}; correct that first"):
+            story.tell("correct", "2026-03-02 13:00", entry=asked.seq, by=ANN, **right)
+    with pytest.raises(Refused, match=f"answers entry {asked.seq}"):
+        story.tell("correct", "2026-03-02 13:00", entry=answer.seq, happened_at=at("2026-03-02 10:05"), by=ANN)
+    correct(story, answer.seq, "2026-03-02 13:10")
+    correct(story, asked.seq, "2026-03-02 13:20")
