@@ -66,6 +66,7 @@ def answered(uncovered: Iterable[crowds.Uncovered]) -> list[Answered]:
             key=f"crowd-{hashlib.sha256(name.encode()).hexdigest()[:40]}",
             by=Actor(role=answer.role, person=answer.person),
             via="page",
+            authenticated_as=f"link:acknowledge/{answer.person}",  # a crowd is answered nowhere else
             notices=keys,
             follow=answer.follow,
             until=answer.until,

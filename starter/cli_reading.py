@@ -156,7 +156,8 @@ def _show(state: State) -> None:
 
 def _since(notice: NoticeState) -> datetime | None:
     """Since when a notice stands where it stands."""
-    by_state = {"acknowledged": notice.acknowledged_at, "undeliverable": notice.undeliverable_at}
+    failed = dict.fromkeys(("undeliverable", "bounced"), notice.undeliverable_at)
+    by_state = failed | {"acknowledged": notice.acknowledged_at}
     return by_state.get(notice.state) or notice.accepted_at or notice.planned_at
 
 

@@ -5,6 +5,7 @@ So one press of a button holds for however many cases there are, and for those t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -50,6 +51,12 @@ async def tell_crowds(
     except (PostgresUnreachableError, SchemaMissingError, RPCError):
         return [Result(line.incident, (line,), "later") for line in chosen]
     return [_result(line, taken=stood[line.crowd]) for line in chosen]
+
+
+async def remind(ombud: Ombud, person: str) -> None:
+    """Have a recipient's Post look again whether complaints still have to hear of an answer that stands."""
+    with suppress(RPCError):
+        await poke(ombud.temporal, ombud.task_queue, person)
 
 
 def _result(line: Line, *, taken: bool) -> Result:

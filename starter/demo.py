@@ -239,4 +239,4 @@ def _about(notice: NoticeState) -> str:
 def _mail(notice: NoticeState) -> Text:
     if notice.acknowledged_at:
         return Text(f"acknowledged: {notice.follow}", style="green")
-    return Text(notice.state, style="red" if notice.state == "undeliverable" else "")
+    return Text(notice.state, style="red" if notice.state in ("undeliverable", "bounced") else "")

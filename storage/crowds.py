@@ -121,7 +121,17 @@ async def answer(
     def answered(seq: int) -> Entry:
         data = {"crowd": crowd, "follow": follow, "until": until.isoformat() if until else None, "to": to}
         said = {name: value for name, value in data.items() if value is not None}
-        return Entry(seq=seq, type="answered", by=by, via="page", occurred_at=now, recorded_at=now, data=said)
+        proved = f"link:acknowledge/{by.person}"
+        return Entry(
+            seq=seq,
+            type="answered",
+            by=by,
+            via="page",
+            authenticated_as=proved,
+            occurred_at=now,
+            recorded_at=now,
+            data=said,
+        )
 
     await connection.execute(select(messages.c.id).where(messages.c.id == message).with_for_update())
     before = (await answers(connection, message)).get(crowd)

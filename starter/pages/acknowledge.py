@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from rules.contract import Contract, Language
 from starter.acknowledging import LONGEST, Answered, IncompleteError, Result, by_case, chosen_lines, read_form, tell
 from starter.client import Ombud
-from starter.crowd_answers import tell_crowds
+from starter.crowd_answers import remind, tell_crowds
 from starter.pages.ground import Ground, PageError, form_of
 from storage import crowds, directory, posts, used_links
 from storage.directory import Person
@@ -84,6 +84,8 @@ class AcknowledgePage:
             missed = [whats[line.number] for one in results if one.became != "taken" for line in one.lines]
             await used_links.release(db, token, missed)
         stood = by_case(line for line in chosen if line.number not in now.lines)
+        if any(line.crowd for lines in stood.values() for line in lines):
+            await remind(self._ombud, person.id)
         return results + [
             Result(lines[0].incident if lines[0].cases else lines[0].reference, tuple(lines), "stands")
             for lines in stood.values()

@@ -47,10 +47,10 @@ FROM open o
 JOIN clocks k ON k.complaint = o.complaint AND k.done_at IS NULL AND k.ended_at IS NULL
 UNION ALL
 SELECT
-    CASE WHEN n.undeliverable_at IS NOT NULL THEN 'undeliverable' ELSE 'unacknowledged' END,
+    CASE WHEN n.state IN ('undeliverable', 'bounced') THEN 'undeliverable' ELSE 'unacknowledged' END,
     o.*,
     n.key,
-    coalesce(n.undeliverable_at, n.accepted_at),
+    CASE WHEN n.state IN ('undeliverable', 'bounced') THEN n.undeliverable_at ELSE n.accepted_at END,
     k.obligation,
     k.clause,
     k.status,
@@ -65,7 +65,7 @@ FROM open o
 JOIN notices n ON n.complaint = o.complaint AND n.acknowledged_at IS NULL
 LEFT JOIN clocks k ON k.complaint = n.complaint
     AND k.obligation = split_part(n.clock, '#', 1) AND k.n = nullif(split_part(n.clock, '#', 2), '')::int
-WHERE n.undeliverable_at IS NOT NULL OR (
+WHERE n.state IN ('undeliverable', 'bounced') OR (
     n.accepted_at IS NOT NULL AND n.rung IS NOT NULL AND (n.urgent OR n.rung NOT LIKE '%\\%')
     AND k.done_at IS NULL AND k.ended_at IS NULL
 )
