@@ -114,9 +114,9 @@ def judged(clock: Clock, entry: Entry) -> Clock:  # noqa: PLR0912  one for each 
         case "clock_met":
             change: dict[str, Any] = {"status": "met", **_done(entry)}
         case "clock_unmet":
-            change = {"status": "running", "done_at": None, "lag_seconds": None}
+            change = {"status": "running", "done_at": None, "lag_seconds": None, "time": {}}
             if clock.status == "missed":
-                change |= {"status": "missed", **_NOT_REFUTED}
+                change |= {"status": "missed", "time": clock.time, **_NOT_REFUTED}
         case "clock_missed":
             change = {"status": "missed", "missed": entry.seq, "time": entry.data.get("time", {}), **_NOT_REFUTED}
         case "clock_paused":
@@ -178,7 +178,7 @@ def _lifted(clock: Clock, entry: Entry) -> dict[str, Any]:
     """It runs again; the rungs of its miss can be reached once more, at the due time that it has now."""
     again = entry.data.get("rearmed", ())
     rungs = tuple(r.model_copy(update={"reached": False}) if r.label in again else r for r in clock.rungs)
-    return {"status": "running", "rungs": rungs, "rearmed": clock.rearmed + bool(again)}
+    return {"time": {}, "status": "running", "rungs": rungs, "rearmed": clock.rearmed + bool(again)}
 
 
 def _rungs(given: list[dict[str, str]]) -> tuple[Rung, ...]:

@@ -272,6 +272,9 @@ def _plan(data: dict[str, Any]) -> Row:
     }
 
 
+_NOT_OVER: Row = {"gross_seconds": None, "net_seconds": None, "waited": None}
+"""Of a clock that runs again: whose time it was is told when it is over."""
+
 _NOT_REFUTED: Row = {"refuted_at": None, "report": None, "lifted_at": None}
 
 
@@ -283,7 +286,7 @@ def _of_clock(entry: Entry) -> Row:
             row = {"done_at": at, "parts": data["parts"], "lag_seconds": data.get("lag_seconds")}
         case "clock_unmet":
             row = {"done_at": None, "parts": None, "lag_seconds": None, "late_seconds": None}
-            row |= _NOT_REFUTED if data.get("status") == "missed" else {}
+            row |= _NOT_REFUTED if data.get("status") == "missed" else _NOT_OVER
         case "clock_missed":
             row = {"missed_at": at, "detected_at": entry.recorded_at, "found_by": data.get("found_by"), **_NOT_REFUTED}
         case "clock_done":
@@ -299,7 +302,8 @@ def _of_clock(entry: Entry) -> Row:
             row |= _plan(data) | ({"late_seconds": data["late_seconds"]} if "late_seconds" in data else {})
         case "miss_refuted":
             row = {"refuted_at": entry.recorded_at, "report": data.get("report", "confirmed")}
-            row |= {"lifted_at": at} if data.get("lifted") else {"done_at": at, "lag_seconds": data["lag_seconds"]}
+            lifted = {"lifted_at": at, **_NOT_OVER}
+            row |= lifted if data.get("lifted") else {"done_at": at, "lag_seconds": data["lag_seconds"]}
             again = {rung: {"again": at.isoformat()} for rung in data.get("rearmed", ())}
             row |= {"reached": again} if again else {}
         case "report_answered":

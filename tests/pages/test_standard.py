@@ -32,7 +32,9 @@ def test_every_time_point_stands_at_its_stage() -> None:
     placed = {step.stage: {point.name for point in step.points} for step in complaints.steps}
     assert placed == {
         "received": {"first_response", "message_reply"},
-        "classified": {"standard_answer", "department_handover", "principal_contact", "preliminary_plan"},
+        "classified": {
+            *("standard_answer", "department_handover", "principal_contact", "preliminary_plan", "leak_notice")
+        },
         "investigating": {"investigation"},
         "proposed": {"proposal"},
         "resolved": {"resolution", "explanation"},

@@ -12,7 +12,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 def notice(**changes: Any) -> NoticeState:
     """Told to the director at noon."""
     plain = dict.fromkeys(NoticeState.model_fields)
-    given = {"key": "k", "role": "handler.director", "state": "accepted", "planned_at": NOON, "joined": False}
+    given = {"key": "k", "seq": 1, "role": "handler.director", "state": "accepted", "planned_at": NOON, "joined": False}
     return NoticeState.model_validate(plain | given | {"accepted_at": NOON} | changes)
 
 

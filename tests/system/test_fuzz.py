@@ -52,7 +52,8 @@ def bodies(model: type[Value], sound: dict[str, Any]) -> st.SearchStrategy[Any]:
     """Anything at all, or a sound input with some of its fields changed, left out or made up."""
     fields = st.sampled_from([*model.model_fields, "colour"])
     changed = st.dictionaries(fields, _JSON, max_size=3).map(lambda some: sound | some)
-    without = st.sets(st.sampled_from(list(sound))).map(lambda gone: {k: v for k, v in sound.items() if k not in gone})
+    gone = st.sets(st.sampled_from(list(sound))) if sound else st.just(set())
+    without = gone.map(lambda some: {k: v for k, v in sound.items() if k not in some})
     return _JSON | changed | without
 
 

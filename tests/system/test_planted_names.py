@@ -58,6 +58,8 @@ FACTS: list[tuple[str, Callable[[dict[str, int]], dict[str, Any]]]] = [
     ("contest_request", lambda at: {"request": at["request"], "by": PRINCIPAL}),
     ("request", lambda _: {"of": PRINCIPAL["role"], "due": SOON}),
     ("answer_request", lambda at: {"request": at["request"], "by": PRINCIPAL}),
+    ("demand", lambda _: {"wants": "detail", "by": PRINCIPAL}),
+    ("answer_demand", lambda at: {"demand": at["demand"]}),
     ("note", lambda _: {}),
     ("correct", lambda at: {"entry": at["note"], "void": True, "by": {"role": "handler.owner", "person": "p.li"}}),
     ("approve_correction", lambda at: {"entry": at["correct"], "by": {"role": "handler.manager", "person": "p.wu"}}),
@@ -151,7 +153,7 @@ def test_every_text_is_planted() -> None:
     """The life above has every command that carries text, but for those that need a case or a contract of their own."""
     carrying = {name for name in COMMANDS if planted(name, {})}
     told = {name for name, _ in (*LIFE, *FACTS, *ENDS)}
-    assert carrying - told == {"accept", "close", "confirm_report", "replan"}
+    assert carrying - told == {"accept", "answer_survey", "close", "confirm_report", "replan"}
 
 
 def _nowhere(said: Iterable[str]) -> None:

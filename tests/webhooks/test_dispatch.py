@@ -388,8 +388,8 @@ async def test_a_removed_subscription_is_silent_and_its_secrets_are_gone(exchang
     await exchange.change(webhooks.unsubscribe, hook)
     assert (await exchange.dispatch(hook)).sent == 0
     assert receiver.calls == []
-    (key,) = await exchange.rows("SELECT wrapped FROM content_keys WHERE stream = :s", s=f"webhook/{hook.id}")
-    assert key["wrapped"] is None
+    (key,) = await exchange.rows("SELECT wraps FROM content_keys WHERE stream = :s", s=f"webhook/{hook.id}")
+    assert key["wraps"] is None
 
 
 async def test_no_table_holds_address_or_secret(exchange: Exchange) -> None:

@@ -86,7 +86,7 @@ async def test_it_speaks_the_language_of_the_contract(exchange: Exchange) -> Non
         "案件：R-1 · 服务合同",
         "截止：2026年3月2日（周一）10:15 UTC+8",
         "距截止已过：",
-        "[查看案件](https://ui.example.com/namespaces/default/workflows/complaint%2Fzh%2FR-1)",
+        "[在Temporal中查看](https://ui.example.com/namespaces/default/workflows/complaint%2Fzh%2FR-1)",
     ):
         assert fact in said
 
