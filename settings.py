@@ -4,7 +4,7 @@ Each field is the variable of its name with the prefix `OMBUD_` (`OMBUD_DATABASE
 that has a value wins: the environment, the file `.env`, the file `ombud.env` in the data folder. `ombud up`
 writes the last while it runs, so that commands in another terminal find the system without a single setting.
 
-Where Temporal is, Temporal's own `TEMPORAL_*` variables and its TOML file tell (see `temporal_client`).
+Where Temporal is, Temporal's own `TEMPORAL_*` variables and its TOML file tell (see `wire.client`).
 """
 
 import os

@@ -19,8 +19,6 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-import logs
-import tracing
 from activities.between import Between
 from activities.canary import CanaryDesk
 from activities.circulars import Circulars
@@ -33,8 +31,9 @@ from activities.schedule import keep_schedules
 from activities.webhooks import Dispatcher
 from settings import Settings, SettingsError, load_settings
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
-from telemetry import runtime
-from temporal_client import TemporalUnreachableError, connect_temporal
+from telemetry import logs, tracing
+from telemetry.metrics import runtime
+from wire.client import TemporalUnreachableError, connect_temporal
 from workflows.canary import Canary
 from workflows.circular import Circular
 from workflows.complaint import Complaint

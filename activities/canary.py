@@ -22,12 +22,12 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.canary_interface import CLOSE, LOOK, OPEN, PATIENCE, PING, Flight, Landing, Step, Steps
 from activities.interface import complaint_id
-from labels import Label
 from rules.canary import CANARY
 from rules.commands import Accept, Answer, OpenComplaint
 from settings import Settings
 from storage import contracts
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
+from wire.labels import Label
 
 EVERY = 0.5
 """Seconds between two looks."""

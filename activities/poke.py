@@ -10,10 +10,10 @@ from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.interface import OUTCOME, POKE, POST, WEBHOOK, complaint_id, post_id, webhook_id
-from labels import Label
 from rules.commands import Command
 from rules.notices import Outcome
 from rules.values import Value
+from wire.labels import Label
 
 FIRST = Priority(priority_key=1)
 """Among thousands of clocks that end at one instant, mail leaves before the next clock is judged."""

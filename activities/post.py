@@ -28,13 +28,11 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError
 
-from activities import meters
 from activities.covering import cover
 from activities.interface import DELIVER, Delivered
 from activities.mailer import Mailer, NotSentError, RefusedForGoodError
 from activities.poke import poke, report
 from activities.writing import Writer
-from logs import about
 from rules.contract import Contract, DeliveryOf
 from rules.ledger import Entry
 from rules.notices import Outcome
@@ -46,6 +44,8 @@ from storage.database import PostgresUnreachableError, SchemaMissingError, trans
 from storage.directory import Person
 from storage.ledger import message_stream
 from storage.recording import record_message, record_next
+from telemetry import meters
+from telemetry.logs import about
 from templates.rendering import Renderer
 
 GATHER = timedelta(seconds=15)

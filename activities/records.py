@@ -18,7 +18,6 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities import meters
 from activities.interface import (
     LOAD,
     RECORD,
@@ -41,6 +40,7 @@ from settings import Settings
 from storage import ledger, posts, recording, registry, webhooks
 from storage.content import MasterKeyError, Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
+from telemetry import meters
 
 
 class Records:

@@ -15,7 +15,7 @@ from temporalio.client import (
 )
 
 from activities.interface import RETENTION, retention_id
-from labels import Label
+from wire.labels import Label
 
 HOUR, MINUTE = 19, 17
 """UTC: in the small hours where the shipped contracts are at home."""

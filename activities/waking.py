@@ -8,7 +8,7 @@ from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from activities.interface import Revival, complaint_id
-from labels import Label
+from wire.labels import Label
 
 STARTED = Label("goes on from its ledger")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from google.protobuf.json_format import ParseDict
 from temporalio.api.common.v1 import Payload
 
-from payload_codec import Codec
 from storage.keys import Keyring
+from wire.codec import Codec
 
 HISTORIES = sorted((Path(__file__).parents[1] / "tests" / "histories").glob("*.json"))
 ROUNDS = 20

@@ -20,7 +20,7 @@ from starter.mailboxes import Mailbox, opened
 from storage.content import MasterKeyError, Vault
 from storage.database import transaction
 from storage.reports import Reported, Taken, take
-from temporal_client import TemporalUnreachableError, connect_temporal
+from wire.client import TemporalUnreachableError, connect_temporal
 
 Fate = Literal["delivered", "bounced", "delayed", "relayed", "known", "early", "unknown", "no report"]
 """What became of one mail: what it reported, or why nothing was recorded of it."""

@@ -23,8 +23,8 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.canary_interface import PATIENCE
-from labels import Label
 from starter.errors import NoWorker, Refused, Unreachable
+from wire.labels import Label
 
 WAIT = PATIENCE + 120
 """Seconds in which a flight has ended, however it went, when a worker runs."""

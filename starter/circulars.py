@@ -15,11 +15,11 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from activities.interface import Counts, Unmoved, circular_id
-from labels import Label
 from rules.circular import Circular
 from rules.values import Value
 from starter.errors import NoWorker, Refused
 from starter.temporal_errors import temporal_errors
+from wire.labels import Label
 
 if TYPE_CHECKING:
     from starter.client import Ombud

@@ -12,7 +12,6 @@ from typing import NoReturn
 
 import typer
 
-import tracing
 from starter import (
     cli_admin,
     cli_bounces,
@@ -36,6 +35,7 @@ from starter import (
     cli_webhook,
 )
 from starter.errors import OmbudError
+from telemetry import tracing
 
 app = typer.Typer(
     name="ombud",

@@ -82,7 +82,7 @@ def _interval(given: str) -> timedelta:
 async def _connected() -> tuple[Client, Settings]:
     from starter.errors import Unreachable
     from starter.postgres import settings_in_force
-    from temporal_client import TemporalUnreachableError, connect_temporal
+    from wire.client import TemporalUnreachableError, connect_temporal
 
     settings = settings_in_force()
     try:

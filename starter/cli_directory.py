@@ -68,7 +68,7 @@ async def _tell(task_queue: str, waiting: list[str], unmanned: list[Unmanned], n
     from activities.poke import poke, report
     from rules.notices import Outcome
     from starter.errors import Unreachable
-    from temporal_client import TemporalUnreachableError, connect_temporal
+    from wire.client import TemporalUnreachableError, connect_temporal
 
     if not waiting and not unmanned:
         return

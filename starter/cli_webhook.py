@@ -276,7 +276,7 @@ def _poke(webhook: str) -> None:
     from activities.poke import poke_webhook
     from starter.errors import Unreachable
     from starter.postgres import settings_in_force
-    from temporal_client import TemporalUnreachableError, connect_temporal
+    from wire.client import TemporalUnreachableError, connect_temporal
 
     async def run() -> None:
         await poke_webhook(await connect_temporal(), settings_in_force().task_queue, webhook, at_once=True)

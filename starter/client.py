@@ -25,8 +25,6 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities import waking
 from activities.interface import complaint_id
-from labels import Label
-from logs import from_now_about
 from rules import ledger
 from rules.circular import Circular
 from rules.closing import ended
@@ -51,7 +49,9 @@ from starter.postgres import postgres, settings_in_force
 from starter.temporal_errors import SEALED, temporal_errors
 from storage import contracts, reading
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
-from temporal_client import TemporalUnreachableError, connect_temporal
+from telemetry.logs import from_now_about
+from wire.client import TemporalUnreachableError, connect_temporal
+from wire.labels import Label
 from workflows import search_attributes
 
 PATIENCE = 10.0

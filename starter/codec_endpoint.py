@@ -18,9 +18,9 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.cors import CORSMiddleware
 from temporalio.api.common.v1 import Payload, Payloads
 
-from payload_codec import Codec
 from settings import Settings
 from starter.codec_door import Door
+from wire.codec import Codec
 
 LIMIT = 8 * 1024 * 1024
 """Bytes of one request; Temporal hands out at most 4 MB at once, and base64 makes them a third more."""

@@ -32,7 +32,7 @@ from storage.directory import stored
 from storage.keys import Keyring
 from storage.migrate import standing
 from storage.stuck import unheld
-from temporal_client import TemporalUnreachableError, connect_temporal
+from wire.client import TemporalUnreachableError, connect_temporal
 from workflows.search_attributes import ALL
 
 Standing = Literal["ok", "warning", "wrong", "unseen"]

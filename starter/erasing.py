@@ -9,7 +9,6 @@ from temporalio.service import RPCError
 
 from activities.forgetting import forget
 from activities.interface import RETENTION, Swept, retention_id
-from labels import Label
 from rules.values import Actor
 from starter.client import Ombud
 from starter.errors import NotFound, Refused, Unreachable
@@ -18,6 +17,7 @@ from storage import erasure
 from storage.content import Vault
 from storage.erasure import KeptError
 from storage.holds import NoComplaintError
+from wire.labels import Label
 
 
 async def erase_one(ombud: Ombud, vault: Vault, complaint: str, by: Actor, reason: str) -> str:

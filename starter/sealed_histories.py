@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
 from starter.errors import Unreachable
-from temporal_client import TemporalUnreachableError, connect_temporal
+from wire.client import TemporalUnreachableError, connect_temporal
 
 AT_ONCE = 20
 

@@ -22,8 +22,6 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-import logs
-import tracing
 from settings import Settings, SettingsError, load_settings
 from starter.api.app import api
 from starter.api.problems import no_route
@@ -32,7 +30,8 @@ from starter.codec_endpoint import codec_endpoint
 from starter.metrics import Metrics
 from starter.pages import PageError, Pages
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
-from temporal_client import TemporalUnreachableError, connect_temporal
+from telemetry import logs, tracing
+from wire.client import TemporalUnreachableError, connect_temporal
 
 LOGGER = logging.getLogger("ombud.pages")
 

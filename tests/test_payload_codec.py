@@ -14,10 +14,10 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.exceptions import ApplicationError
 
-from labels import Label
-from payload_codec import Codec
 from storage.keys import Keyring
-from temporal_client import DATA_CONVERTER, sealing
+from wire.client import DATA_CONVERTER, sealing
+from wire.codec import Codec
+from wire.labels import Label
 
 VECTORS = json.loads((Path(__file__).parents[1] / "docs" / "codec-vectors.json").read_text("utf-8"))
 RING, OTHER = Keyring([bytes(range(32))]), Keyring([bytes(32)])

@@ -9,7 +9,7 @@ from temporalio.converter import DefaultFailureConverter, DefaultFailureConverte
 
 from settings import MailRate, Settings, SettingsError, environment, load_keys, load_settings
 from storage.keys import Keyring
-from temporal_client import data_converter
+from wire.client import data_converter
 
 COMPLETE = {
     "OMBUD_DATABASE_URL": "postgresql+asyncpg://ombud:secret@db.example.com/ombud",

@@ -11,7 +11,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.canary_interface import CLOSE, LOOK, OPEN, PATIENCE, PING, Flight, Landing, Steps
-    from labels import Label
+    from wire.labels import Label
 
 Result = TypeVar("Result")
 

@@ -24,11 +24,11 @@ with workflow.unsafe.imports_passed_through():
         Sent,
         circular_id,
     )
-    from labels import Label
     from rules.circular import Circular as Start
     from rules.circular import letter
     from rules.ledger import Refused, digest, explain_invalid
     from rules.values import Reference, Value
+    from wire.labels import Label
     from workflows.details import circulated
 
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))

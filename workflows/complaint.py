@@ -26,7 +26,6 @@ with workflow.unsafe.imports_passed_through():
         Stream,
         complaint_id,
     )
-    from labels import Label
     from rules import merging
     from rules.commands import COMMANDS, Absorb, Command, Merge, OpenComplaint, UndoMerge
     from rules.complaint import Complaint as Case
@@ -38,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from rules.ledger import Refused
     from rules.notices import Outcome
     from rules.stage import reached
+    from wire.labels import Label
     from workflows import counting, search_attributes
     from workflows.beginning import Begun, Stopped, beginning
     from workflows.carried import Carried

@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.interface import DELIVER, POKE, POST, Delivered
-    from labels import Label
+    from wire.labels import Label
 
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=10))
 """Without end, at a growing distance: a dead mail server delays notices and loses none (invariant 15)."""

@@ -13,10 +13,10 @@ with workflow.unsafe.imports_passed_through():
     from pydantic_core import to_json
 
     from activities.interface import RECORD, Batch, Recorded
-    from labels import Label
     from rules.contract import Stage
     from rules.ledger import Entry
     from rules.values import Value
+    from wire.labels import Label
 
 MOST = 50
 """Entries in one batch; a batch is one transaction."""

@@ -10,7 +10,7 @@ from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.interface import FORGET, RETENTION, SWEEP, Swept
-    from labels import Label
+    from wire.labels import Label
 
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=10))
 """Without end: what is due stays due while Postgres or Temporal is away."""

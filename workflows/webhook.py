@@ -11,7 +11,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.interface import DISPATCH, POKE, WEBHOOK, Dispatched, webhooks_queue
-    from labels import Label
+    from wire.labels import Label
     from workflows.post import RETRY
 
 

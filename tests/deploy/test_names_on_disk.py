@@ -15,11 +15,11 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 from deploy.ports import LOOPBACK
 from starter.client import Ombud
 from storage.keys import Keyring
-from temporal_client import DATA_CONVERTER, sealing
 from tests.starter.conftest import command_line, opening
 from tests.support.machine import Machine
 from tests.support.wait import eventually
 from tests.system.test_planted_names import FACTS, LIFE, NAME, planted
+from wire.client import DATA_CONVERTER, sealing
 
 pytestmark = pytest.mark.timeout(240)
 

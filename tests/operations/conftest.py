@@ -16,9 +16,9 @@ from deploy.ports import free_port
 from settings import Settings
 from starter.client import Ombud
 from starter.serve import application
-from telemetry import runtime
-from temporal_client import DATA_CONVERTER
+from telemetry.metrics import runtime
 from tests.support.system import System, running
+from wire.client import DATA_CONVERTER
 
 LINE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)")
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-import logs
 from settings import Settings
 from starter.client import Ombud
 from storage.database import create_engine
+from telemetry import logs
 from tests.starter.conftest import environment
 from tests.support.proxy import Proxy
 from tests.support.system import ROOT, System, publish

@@ -16,15 +16,15 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-import tracing
 from rules.commands import Respond
 from settings import Settings
 from starter.client import Ombud
-from temporal_client import DATA_CONVERTER
+from telemetry import tracing
 from tests.operations.conftest import http
 from tests.starter.conftest import command_line, environment, opening
 from tests.support.system import System, running
 from tests.support.wait import eventually
+from wire.client import DATA_CONVERTER
 
 
 @dataclass
@@ -161,7 +161,7 @@ async def test_it_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.delenv(name, raising=False)
     tracing.start("test")
     assert tracing.interceptors() == []
-    program = "import sys, tracing; tracing.start('x'); print('opentelemetry.sdk' in sys.modules)"
+    program = "import sys; from telemetry import tracing; tracing.start('x'); print('opentelemetry.sdk' in sys.modules)"
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=pipe)
     out, _ = await process.communicate()

@@ -10,11 +10,11 @@ import pytest
 from fastapi import FastAPI, HTTPException, Request
 from google.protobuf.json_format import MessageToDict
 
-from payload_codec import Codec
 from settings import Settings
 from starter.codec_endpoint import LIMIT, codec_endpoint
 from storage.keys import Keyring
-from temporal_client import sealing
+from wire.client import sealing
+from wire.codec import Codec
 
 TOKEN = "a token for tests alone, 32 letters"
 UI = "http://127.0.0.1:8233"

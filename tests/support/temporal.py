@@ -7,7 +7,7 @@ from temporalio.common import SearchAttributeKey
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
 from deploy.temporal import binary
-from temporal_client import DATA_CONVERTER
+from wire.client import DATA_CONVERTER
 
 # Without the first, the namespace refuses virtual time; the second makes a skipped timer fire at once, not
 # up to a second later.

@@ -28,12 +28,12 @@ from starter.errors import Refused
 from storage import contracts
 from storage.database import create_engine, transaction
 from storage.rebuild import rebuild
-from temporal_client import DATA_CONVERTER
 from tests.support.history import unharmed
 from tests.support.story import SMALL
 from tests.support.system import System
 from tests.support.system import publish as shipped
 from tests.support.wait import eventually
+from wire.client import DATA_CONVERTER
 from worker import worker
 from workflows.circular import Circular as CircularWorkflow
 from workflows.complaint import Complaint

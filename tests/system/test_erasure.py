@@ -23,11 +23,11 @@ from storage import contracts, holds
 from storage.content import ErasedError, Vault
 from storage.database import transaction
 from storage.ledger import stream_of
-from temporal_client import DATA_CONVERTER
 from tests.starter.conftest import command_line, environment, opening
 from tests.storage.test_erasure import closed, recorded
 from tests.support.system import System
 from tests.support.wait import eventually
+from wire.client import DATA_CONVERTER
 from workflows.complaint import Complaint
 
 OFFICER = Actor(role="handler", person="p.gdpr")

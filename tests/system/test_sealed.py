@@ -19,10 +19,10 @@ from starter.client import Ombud
 from starter.errors import Misconfigured, Refused
 from starter.sealed_histories import count
 from storage.keys import Keyring
-from temporal_client import DATA_CONVERTER, sealing
 from tests.starter.conftest import opening
 from tests.support.system import System, running
 from tests.support.wait import eventually
+from wire.client import DATA_CONVERTER, sealing
 from workflows.complaint import Complaint
 
 

@@ -9,7 +9,7 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from temporal_client import DATA_CONVERTER
+from wire.client import DATA_CONVERTER
 from workflows.circular import Circular
 from workflows.complaint import Complaint
 

@@ -1,6 +1,6 @@
 """What a worker tells of itself while it runs: metrics for Prometheus, and the log of the Temporal SDK's machinery.
 
-Names and labels of Ombud's own are chosen in `activities.meters` and `workflows.counting`.
+Names and labels of Ombud's own are chosen in `telemetry.meters` and `workflows.counting`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from temporalio.runtime import (
     TelemetryFilter,
 )
 
-from activities.meters import ACCEPTED_AFTER, DETECTED_AFTER
-from logs import CORE
 from settings import Settings
+from telemetry.logs import CORE
+from telemetry.meters import ACCEPTED_AFTER, DETECTED_AFTER
 
 LATENESS: Sequence[float] = (
     0.1,

@@ -15,8 +15,8 @@ from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec
 
-from labels import LABEL
 from storage.keys import NONCE_BYTES, Keyring
+from wire.labels import LABEL
 
 ENCODING = b"binary/encrypted"
 KEY_ID = "encryption-key-id"

@@ -17,11 +17,11 @@ from temporalio.converter import (
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
 
-from labels import LABEL, Label
-from payload_codec import Codec
 from settings import environment, load_keys
 from storage.keys import Keyring
-from tracing import interceptors
+from telemetry.tracing import interceptors
+from wire.codec import Codec
+from wire.labels import LABEL, Label
 
 
 class LenientPayloads(PydanticPayloadConverter):
