@@ -115,7 +115,12 @@ class AcknowledgePage:
                 gathered(
                     lines,
                     {
-                        crowd: Answer(said.answered_at, said.person, said.follow, said.until)
+                        crowd: Answer(
+                            said.answered_at,
+                            person.name if said.person == id_ else said.person,
+                            said.follow,
+                            said.until,
+                        )
                         for crowd, said in answers.items()
                     },
                     counted,

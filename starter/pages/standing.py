@@ -58,6 +58,7 @@ class Standing:
     may_accept: bool
     may_reject: bool
     may_withdraw: bool
+    may_take_back: bool
 
 
 def standing_of(case: Complaint, law: InForce, entries: Sequence[Entry], now: datetime) -> Standing:
@@ -81,7 +82,16 @@ def standing_of(case: Complaint, law: InForce, entries: Sequence[Entry], now: da
         may_accept=may_accept,
         may_reject=bool(told) and _allowed(case, law) and _rejectable(case, law, now),
         may_withdraw=case.closed is None,
+        may_take_back=_revocable(case, law, now),
     )
+
+
+def _revocable(case: Complaint, law: InForce, now: datetime) -> bool:
+    try:
+        closing.taken_back(case, law, now)
+    except Refused:
+        return False
+    return True
 
 
 def _promise(clock: Clock, law: InForce, now: datetime) -> Promise | None:

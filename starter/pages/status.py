@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules.commands import Accept, Command, CustomerWrites, Reject, Withdraw
+from rules.commands import Accept, Command, CustomerWrites, Reject, TakeBack, Withdraw
 from starter.client import Ombud
 from starter.pages.accesses import address_of, record
 from starter.pages.customer import Customer, customer_of
@@ -47,7 +47,7 @@ class StatusPage:
         return await self._page(token, address_of(request))
 
     async def act(self, token: str, request: Request) -> HTMLResponse:
-        """Add a message, accept or reject the result, or withdraw."""
+        """Add a message, accept or reject the result, withdraw, or take that back."""
         form = await form_of(request, TEXT_LIMIT)
         async with self._ground.reading() as db:
             customer = await customer_of(self._ground, db, "status", token)
@@ -116,6 +116,8 @@ def _command(customer: Customer, form: Form) -> Command:
             if form.get("sure", [""])[0] != "yes":
                 raise IncompleteError("sure_missing")
             return Withdraw.model_validate(who | {"text": text})
+        case "take_back":
+            return TakeBack.model_validate(who | {"text": text})
         case "message" | "reject" as do:
             if text is None:
                 raise IncompleteError("text_missing")

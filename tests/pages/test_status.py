@@ -136,6 +136,22 @@ async def test_withdrawing_takes_a_tick(site: Site, reference: str) -> None:
     assert "you withdrew it" in (await site.browser.get(path)).text
 
 
+async def test_a_withdrawal_is_taken_back_where_it_was_made(site: Site, reference: str) -> None:
+    """The page of a withdrawn case offers that, within the contract's time; the case goes on, and the page says so."""
+    _, path = await case(site, reference)
+    page = (await site.browser.get(path)).text
+    assert 'value="take_back"' not in page
+    await site.browser.post(path, data=form(page, "withdraw", sure="yes"))
+    await eventually(lambda: said(site, "closed"))
+    page = (await site.browser.get(path)).text
+    done = await site.browser.post(path, data=form(page, "take_back"))
+    assert (done.status_code, "Your case is open again." in done.text) == (200, True)
+    (entry,) = await eventually(lambda: said(site, "withdrawal_taken_back"))
+    assert (entry["by"]["role"], entry["via"]) == ("complainant", "page")
+    await eventually(lambda: said(site, "reopened"))
+    assert "you withdrew it" not in (await site.browser.get(path)).text
+
+
 async def test_opening_the_page_does_nothing(site: Site, reference: str) -> None:
     """Neither GET nor HEAD acts, whatever stands behind the address."""
     _, path = await case(site, reference, *RESULT)
