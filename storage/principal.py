@@ -62,6 +62,8 @@ class OpenCase:
     missed: int
     """Clocks that count as missed."""
     next_due_at: datetime | None
+    next_due_provisional: bool | None
+    """Whether it was counted through a year nobody has published (invariant 9)."""
 
     @property
     def reference(self) -> str:
@@ -105,7 +107,9 @@ async def open_cases(
     query = text(
         "SELECT c.id AS complaint, c.version, c.kind, c.category, c.level, c.stage, c.received_at, "  # noqa: S608
         "count(k.complaint) FILTER (WHERE k.status = 'missed')::int AS missed, "
-        "min(k.due_at) FILTER (WHERE k.status = 'running') AS next_due_at, count(*) OVER ()::int AS cases "
+        "min(k.due_at) FILTER (WHERE k.status = 'running') AS next_due_at, "
+        "(array_agg(k.provisional ORDER BY k.due_at) FILTER (WHERE k.status = 'running'))[1] AS next_due_provisional, "
+        "count(*) OVER ()::int AS cases "
         "FROM complaints c LEFT JOIN clocks k ON k.complaint = c.id "
         f"WHERE {_MINE} AND c.closed_at IS NULL AND NOT c.history GROUP BY c.id "
         "ORDER BY missed DESC, next_due_at NULLS LAST, c.received_at, c.id LIMIT :page OFFSET :before"

@@ -35,6 +35,8 @@ class ClockLine:
     title: str
     state: ClockState
     due_at: datetime
+    provisional: bool
+    """Whether the due was counted through a year nobody has published (invariant 9)."""
     done_at: datetime | None
 
 
@@ -126,7 +128,13 @@ def _clocks(case: Complaint, who: Principal) -> tuple[ClockLine, ...]:
             state = "late"
         lines.append(
             ClockLine(
-                clock.id, promise.clause if promise else "", who.promise(clock.id), state, clock.due_at, clock.done_at
+                id=clock.id,
+                clause=promise.clause if promise else "",
+                title=who.promise(clock.id),
+                state=state,
+                due_at=clock.due_at,
+                provisional=clock.provisional,
+                done_at=clock.done_at,
             )
         )
     return tuple(lines)

@@ -210,6 +210,21 @@ async def test_a_late_report_is_confirmed_by_the_role_of_the_contract(site: Site
     assert "Late reports to confirm" not in (await site.browser.get(path)).text
 
 
+async def test_a_provisional_due_is_called_so(site: Site, reference: str) -> None:
+    """Invariant 9, on the list of cases and on the page of one: no year is published, so no working day is certain."""
+    shipped = ROOT / "contracts" / f"{CONTRACT}.yaml"
+    contract = read(shipped.read_text("utf-8"), shipped.name).contract
+    unknown = contract.model_copy(update={"calendar": contract.calendar.model_copy(update={"published": {}})})
+    async with transaction(site.system.engine) as connection:
+        since = datetime(2001, 1, 1, tzinfo=UTC)
+        await contracts.publish(connection, unknown, since, "test", datetime.now(UTC))
+    await late_case(site, reference)
+    for path in (home(site), f"{home(site)}/case/{reference}"):
+        page = await site.browser.get(path)
+        assert page.status_code == 200
+        assert "provisional: the holidays of that year are not published yet" in page.text
+
+
 async def test_nothing_internal_is_shown(site: Site, reference: str) -> None:
     """What the handler marked as internal stands on no page of the principal, be it a request or an explanation."""
     handle = await late_case(site, reference)
