@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from rules.calendar_years import Holidays, YearNumber, mistakes
 from rules.commands.base import Command, Content, EntryNumber, MaybeContent
@@ -116,7 +116,7 @@ class Correct(Command):
     entry: EntryNumber
     happened_at: Stated | None = None
     """The right time; of the opening the receipt, of a classification when the facts became known."""
-    void: Literal[True] | None = None
+    void: Annotated[Literal[True], BeforeValidator(lambda given: given == "true" or given)] | None = None
     """It did not happen."""
     text: Content
 

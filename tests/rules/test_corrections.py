@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rules.commands import Correct
 from rules.fold import fold
 from rules.ledger import Entry, Refused
 from tests.support.story import Story, at, types
@@ -261,3 +262,12 @@ def test_what_others_depend_on_is_not_taken_back_before_them() -> None:
         story.tell("correct", "2026-03-02 13:00", entry=answer.seq, happened_at=at("2026-03-02 10:05"), by=ANN)
     correct(story, answer.seq, "2026-03-02 13:10")
     correct(story, asked.seq, "2026-03-02 13:20")
+
+
+def test_the_shells_true_is_true() -> None:
+    """`ombud tell … correct entry=2 void=true` says it in letters, as every flag there; nothing else passes for it."""
+    taken = Correct.model_validate({"entry": "2", "void": "true", "text": "x"})
+    assert taken.void is True
+    for wrong in ("false", "yes", 1.5, False):
+        with pytest.raises(ValueError, match="void"):
+            Correct.model_validate({"entry": 2, "void": wrong, "text": "x"})
