@@ -22,7 +22,7 @@ from rules.complaint import Complaint
 from rules.conditions import check, doer, happened, known
 from rules.fold import evolve, opened
 from rules.judge import settle
-from rules.law import InForce
+from rules.law import InForce, in_force
 from rules.ledger import ContentRef, Entry, Notice, Refused, content_ref, digest, plain
 from rules.moments import notices, notices_of_act
 from rules.notices import Outcome
@@ -127,6 +127,7 @@ def decide(case: Complaint, law: InForce, command: Command, now: datetime, key: 
         return Decision(case, repeats=case.keys[key][1])
     if case.closed and not command.after_closure:
         raise closing.ended(case)
+    law = in_force(law, case)
     by = doer(case, law, command)
     allows(case, law.contract, command)
     occurred_at, original = happened(command.occurred_at, now, "occurred_at")

@@ -13,7 +13,7 @@ from rules.calendar import calendar_for
 from rules.complaint import Complaint
 from rules.contract import Language
 from rules.fold import fold
-from rules.law import InForce
+from rules.law import InForce, in_force
 from rules.ledger import Entry
 from rules.values import Actor
 from starter.pages.ground import Ground, PageError
@@ -75,6 +75,6 @@ async def customer_of(ground: Ground, db: AsyncConnection, purpose: Purpose, tok
         zone=ZoneInfo(contract.calendar.zone),
         expires_at=expires_at.replace(second=0, microsecond=0),
         case=case,
-        law=InForce(contract, calendar_for(contract.calendar)),
+        law=in_force(InForce(contract, calendar_for(contract.calendar)), case),
         entries=tuple(entries),
     )

@@ -9,6 +9,7 @@ import pytest
 from rules.fold import fold
 from rules.law import InForce
 from rules.ledger import Refused
+from tests.rules.test_provisional import CALENDAR
 from tests.support.story import SMALL, Story, at, law, types
 
 LETTER = [{"id": "mail-1", "sha256": "0" * 64}]
@@ -212,3 +213,14 @@ def test_a_category_named_later_brings_its_level() -> None:
     story.tell("reclassify", "2026-03-02 10:05", category="product", reason="first_assessment")
     assert story.case.now_is.level == "2"
     assert "handover#1" in [clock.id for clock in story.case.clocks]
+
+
+def test_a_withdrawal_is_taken_back_by_the_days_known_now() -> None:
+    """The contract's time for it counts by the re-planned calendar, as every due of the case does."""
+    contract = lawful(calendar={**CALENDAR, "published": {"2026": []}})
+    story = Story(contract).open("2026-12-28 10:00")
+    days = [{"name": "x", "off": [f"2027-01-{day:02}" for day in range(1, 8)], "work": []}]
+    story.tell("replan", "2026-12-28 10:01", years={"2027": days}, by=ANN)
+    story.tell("withdraw", "2026-12-28 10:02")
+    story.tell("take_back", "2027-01-15 10:00")
+    assert story.case.closed is None
