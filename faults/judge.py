@@ -1,0 +1,236 @@
+"""The judge: what a run left behind, against the fault-free run of the same seed. Pure: values in, findings out.
+
+A ledger is compared in three ways:
+
+1. *step by step*: each entry must be what the core decides at the instant at which it was decided, in the state as it
+   was. So no rung is lost, collapsed, doubled or out of order, whenever somebody looked.
+2. *with the fault-free ledger*: the same entries, sorted by when they happened. What legitimately differs is left out
+   (`IGNORED`, `_floats`).
+3. *the outcome of every clock*, where a ledger differs since an act was heard only after a moment it would have changed:
+   what was met in time was met in time, what was late is late by as much, what was never done never was.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from faults.laws import VISIT
+from rules.commands import Command, OpenComplaint
+from rules.decide import Decision, decide, deliver, open_complaint, tick
+from rules.fold import fold
+from rules.judge import next_wake
+from rules.law import InForce
+from rules.ledger import Entry, Refused
+from rules.notices import Outcome
+
+IGNORED = {
+    "recorded_at": "when it was learned",
+    "lag_seconds": "how long after it happened that was",
+    "known_at": "since when a clock is known",
+    "seq": "where it stands, since nothing of this tells mails and acts apart that came at once; what names an entry by "
+    "its number names it by its idempotency key or by what it says instead",
+    "digest": "of a command, which has such numbers in it",
+}
+"""What two ledgers of one story may differ in, and what it is."""
+
+OUTCOMES = {"notice_accepted": True, "notice_undeliverable": False, "notice_bounced": False}
+"""Entries that say what became of a notice: they come when the mail server speaks, so they are compared in the tables."""
+
+_NUMBERED = re.compile(r"#(\d+)(?=/)|(?<=reported late )(\d+)")
+
+
+class Finding(NamedTuple):
+    """Something that must not be."""
+
+    complaint: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.complaint}: {self.what}"
+
+
+def step_by_step(
+    entries: Sequence[Entry], start: OpenComplaint, law: InForce, sent: Mapping[str, Command]
+) -> str | None:
+    """What the core would not have decided; nothing when every entry follows from those before it and its instant.
+
+    `sent` are the commands by key. The ledger of a closed complaint must be over; of an open one, nothing may be due
+    before its last entry.
+    """
+    if not entries:
+        return "it has no ledger"
+    now = entries[1].recorded_at if len(entries) > 1 else entries[0].recorded_at
+    try:
+        decision = open_complaint(start, law, entries[0].recorded_at, now)
+    except Refused as refused:
+        return f"it could not have been opened: {refused}"
+    at = 0
+    while True:
+        follows, there = decision.entries, entries[at : at + len(decision.entries)]
+        for wanted, found in zip(follows, there, strict=False):
+            if apart := _apart(wanted, found):
+                return f"entry {found.seq} is {_short(found)}, where {_short(wanted)} follows: {apart}"
+        if len(there) < len(follows):
+            return f"it ends before {_short(follows[len(there)])}"
+        at += len(follows)
+        if at >= len(entries):
+            break
+        entry = entries[at]
+        try:
+            decision = _decision(decision, law, entry, sent)
+        except Refused as refused:
+            return f"entry {entry.seq} records what is refused: {refused}"
+        if not decision.entries:
+            return f"entry {entry.seq} is {_short(entry)}, where nothing follows"
+    wake = next_wake(decision.case, law)
+    if wake is not None and wake.at <= entries[-1].recorded_at:
+        return f"{wake.clock} {wake.rung} was due at {wake.at.isoformat()} and is not on record"
+    return None
+
+
+def _decision(before: Decision, law: InForce, entry: Entry, sent: Mapping[str, Command]) -> Decision:
+    """What the core decides where this entry comes next."""
+    case, now = before.case, entry.recorded_at
+    if entry.key is not None:
+        if entry.key not in sent:
+            raise Refused(f"nobody sent the key {entry.key}")
+        return decide(case, law, sent[entry.key], now, None, entry.via or "ui")
+    if entry.type in OUTCOMES:
+        data = entry.data
+        told = Outcome(
+            notice=data["notice"], accepted=OUTCOMES[entry.type], at=entry.occurred_at, reason=data["reason"]
+        )
+        return deliver(case, law, told, now)
+    return tick(case, law, now)
+
+
+def differences(expected: Sequence[Entry], found: Sequence[Entry]) -> list[str]:
+    """What one ledger has and the other has not, as far as it may not differ."""
+    wanted, there = Counter(_said(expected)), Counter(_said(found))
+    missing = [f"missing: {line}" for line in (wanted - there).elements()]
+    return missing + [f"too much: {line}" for line in (there - wanted).elements()]
+
+
+def outcomes(entries: Sequence[Entry]) -> dict[str, str]:
+    """What became of each clock, by obligation and start."""
+    case = fold(list(entries))
+    end = case.closed.at if case.closed else None
+    found = {}
+    for clock in case.clocks:
+        mailed = clock.obligation in ("proposal", "explanation")
+        if clock.done_at is not None and clock.status != "ended":
+            in_time = "in time" if clock.done_at <= clock.due_at else "late"
+            became = in_time if mailed else f"{in_time}, done {_utc(clock.done_at)}"
+        elif clock.missed and not clock.cleared_at:
+            became = "never done"
+        elif clock.status == "ended" and clock.missed:
+            became = "ended"
+        else:
+            became = clock.status
+        if end is not None and became == "running":
+            became = "left running"
+        key = f"{clock.obligation} from {_utc(clock.started_at)}"
+        found[key] = f"due {_utc(clock.due_at)}: {became}"
+    return found
+
+
+def crossed(expected: Sequence[Entry], found: Sequence[Entry], slack: timedelta) -> bool:
+    """Whether a moment at which something happened by itself lies between an act and its hearing, or so near to it that
+    a slow machine may look at the two in either order. Then what is on record depends on who came first."""
+    moments = [entry.occurred_at for entry in (*expected, *found) if entry.type in ("rung_reached", "clock_missed")]
+    heard = [(entry.occurred_at, entry.recorded_at + slack) for entry in found if entry.key is not None]
+    return any(happened < moment <= at for happened, at in heard for moment in moments)
+
+
+def facts(entries: Sequence[Entry]) -> list[str]:
+    """The acts of people, in the order in which they were told."""
+    return [f"{entry.key} {entry.type}" for entry in entries if entry.key is not None]
+
+
+def changed(expected: Sequence[Entry], found: Sequence[Entry]) -> list[str]:
+    """Clocks with another outcome, and acts that are missing, too many or in another order.
+
+    A clock that only one side has counts when it says something: one that a miss set going, and the refutation of that
+    miss ended, is an ended clock more.
+    """
+    problems = []
+    if facts(expected) != facts(found):
+        problems.append(f"acts {facts(found)} instead of {facts(expected)}")
+    wanted, there = outcomes(expected), outcomes(found)
+    for key in sorted(wanted.keys() | there.keys()):
+        one, other = wanted.get(key, "ended"), there.get(key, "ended")
+        if one != other and not (one.endswith("ended") and other.endswith("ended")):
+            problems.append(f"{key}: {other} instead of {one}")
+    return problems
+
+
+def _said(entries: Sequence[Entry]) -> Iterator[str]:
+    """Each entry without what may differ."""
+    names = {entry.seq: _name(entry) for entry in entries}
+    last = next((entry for entry in reversed(entries) if entry.key is not None), None)
+    end = last.occurred_at if last is not None and last.type == "withdrawn" else None
+
+    def renamed(text: str) -> str:
+        return _NUMBERED.sub(lambda match: match[0].replace(match[1] or match[2], f"‹{names.get(_number(match), '?')}›"), text)
+
+    for entry in entries:
+        if entry.type in OUTCOMES:
+            continue
+        data = {name: value for name, value in entry.data.items() if name not in IGNORED}
+        for name in ("source", "silenced_by", "entry", "request", "demand", "calendar", "act"):
+            if isinstance(data.get(name), int):
+                data[name] = names.get(data[name], data[name])
+        if "notices" in data:
+            data["notices"] = sorted(renamed(key) for key in data["notices"])
+        floats = _floats(entry, end)
+        if floats:
+            data = {name: value for name, value in data.items() if name not in ("parts", "time", "occurred_at_given")}
+        body = entry.model_dump(mode="json", include={"type", "by", "via", "internal", "evidence", "content"})
+        body |= {"key": entry.key, "data": data, "notices": sorted(renamed(notice.key) for notice in entry.notices)}
+        body["occurred_at"] = "floats" if floats else _utc(entry.occurred_at)
+        yield json.dumps(body, ensure_ascii=False, sort_keys=True)
+
+
+def _utc(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
+
+
+def _number(match: re.Match[str]) -> int:
+    return int(match[1] or match[2])
+
+
+def _floats(entry: Entry, end: datetime | None) -> bool:
+    """Whether its time is that of the machinery and not of the story: what was dated by a clock that is ahead, what a
+    mail met or set going, what ended with the last act, which is told once all is settled."""
+    data = entry.data
+    return (
+        "occurred_at_given" in data
+        or entry.occurred_at == end
+        or (entry.type.startswith("clock_") and data.get("obligation") in ("proposal", "explanation") and "parts" in data)
+        or (entry.type == "rung_reached" and data["obligation"] == VISIT and data["rung"] != "due")
+    )
+
+
+def _name(entry: Entry) -> str:
+    """What an entry is known by, whatever its number."""
+    if entry.key is not None:
+        return entry.key
+    about = [str(entry.data[name]) for name in ("clock", "rung", "round", "notice") if name in entry.data]
+    return " ".join([entry.type, *about])
+
+
+def _short(entry: Entry) -> str:
+    return f"{_name(entry)} of {entry.occurred_at.isoformat()}"
+
+
+def _apart(wanted: Entry, found: Entry) -> str:
+    """The fields in which two entries differ; empty when they do not."""
+    one, other = wanted.model_dump(mode="json"), found.model_dump(mode="json")
+    for body, entry in ((one, wanted), (other, found)):
+        body |= {name: _utc(getattr(entry, name)) for name in ("occurred_at", "recorded_at")}
+    return "; ".join(f"{name} {other[name]!r} instead of {one[name]!r}" for name in one if one[name] != other[name])

@@ -1,0 +1,116 @@
+"""The contracts of the stories: what SMALL promises, in seconds and around the clock, in four shapes; and their people.
+
+Each contract has people of its own, one of whom no mail server takes a mail for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rules.contract import Contract
+from rules.directory import Directory, Member
+from tests.support.random_stories import LATE_REPORTS
+from tests.support.story import SMALL, TITLE
+
+NAMES = ("storm-a", "storm-b", "storm-c", "storm-d")
+
+GONE = "handler.gone"
+"""The role of whoever cannot be reached by mail."""
+
+ROLES = {**SMALL["roles"], GONE: {"title": TITLE}}
+
+VISIT = "visit"
+_VISIT = {
+    "clause": "E 2.1.4",
+    "title": {"en": "Visit"},
+    "applies to": {"levels": ["3"]},
+    "starts": "level reached",
+    "due": "6 seconds",
+    "met by": "contact.reached:handler.team_lead",
+    "ladder": [
+        {"at": "due", "tell": GONE},
+        {"after": "9 seconds", "tell": "handler.director", "unless": "acknowledged"},
+        {"after": "13 seconds", "tell": "handler.manager"},
+    ],
+}
+"""What no story ever does. Its miss is told to whom no mail reaches, so its ladder goes on at once."""
+
+_WAITS = (["principal", "third_party", "complainant"], ["principal"], [], ["third_party"])
+_AFTER: tuple[dict[str, str], ...] = (
+    {"customer writes": "reopen", "within": "20 days"},
+    {"customer writes": "attach", "take back": "5 days"},
+)
+
+
+def _promises(which: int) -> dict[str, Any]:
+    """The obligations of one shape: dues of seconds, ladders that are over in less than a minute."""
+    own = {
+        "first_response": {
+            "due": f"{8 + 2 * which} seconds",
+            "ladder": [
+                {"at": "50%", "tell": "handler.owner"},
+                {"at": "due", "tell": "handler.manager"},
+                {"after": "4 seconds", "tell": "handler.director", "unless": "acknowledged"},
+                {"after": "9 seconds", "tell": ["handler.director", "handler.team_lead"]},
+            ],
+        },
+        "message_reply": {"due": "7 seconds", "ladder": [{"at": "due", "tell": "handler.manager"}]},
+        "handover": {
+            "due": f"{14 - which} seconds",
+            "ladder": [{"at": "50%", "tell": "handler.owner"}, {"at": "due", "tell": "handler.manager"}],
+        },
+        "closed_loop": {
+            "due": "12 seconds",
+            "ladder": [
+                {"at": "0%", "tell": "handler.manager"},
+                {"at": "due", "tell": "handler.director"},
+                {"after": "6 seconds", "tell": "handler.director", "unless": "acknowledged"},
+                {"after": "10 seconds", "tell": "handler.manager"},
+            ],
+        },
+        "proposal": {"due": "2 hours"},
+        "resolution": {
+            "due": f"{18 + which} seconds",
+            "ladder": [{"at": "80%", "tell": "handler.owner"}, {"at": "due", "tell": "handler.manager"}],
+        },
+        "explanation": {"due": "2 hours"},
+    }
+    pauses = {"pauses for": _WAITS[which]}
+    return {name: promise | own[name] | pauses for name, promise in SMALL["obligations"].items()} | {VISIT: _VISIT}
+
+
+def contract(which: int) -> Contract:
+    """One of the contracts."""
+    return Contract.model_validate(
+        SMALL
+        | {
+            "contract": NAMES[which],
+            "term": {"from": "2020-01-01"},
+            "roles": ROLES,
+            "calendar": {"zone": "Asia/Shanghai", "hours": {"mon-sun": ["00:00-24:00"]}},
+            "late reports": LATE_REPORTS[which % 2],
+            "confirmation": SMALL["confirmation"] | {"silence": "30 days", "unreachable": {"attempts": 2}},
+            "after closure": _AFTER[which % 2],
+            "obligations": _promises(which),
+        }
+    )
+
+
+def people() -> Directory:
+    """Everybody behind the roles of all contracts."""
+    named = {f"{name}.{role.rpartition('.')[2]}": (name, role) for name in NAMES for role in ROLES}
+    return Directory(
+        people={
+            person: Member(name=person, email=f"{person}@example.com", language=("en", "zh-CN")[n % 2], zone="UTC")
+            for n, person in enumerate(named)
+        },
+        roles={
+            name: {role: (person,) for person, (contract_, role) in named.items() if contract_ == name}
+            for name in NAMES
+        },
+    )
+
+
+def unreachable(address: str) -> bool:
+    """Whether the mail server knows no such recipient."""
+    return address.partition("@")[0].endswith(f".{GONE.rpartition('.')[2]}")

@@ -1,0 +1,244 @@
+"""The players: they send what a story says, at its times, and send it again until they have an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import httpx
+
+from faults.stories import NUMBERS, PROOF, Step, Story, Writer, as_sent
+from rules.access import Grant
+from rules.commands import COMMANDS, Command, OpenComplaint
+
+UNREACHABLE = (httpx.TransportError, OSError)
+AGAIN = 0.5
+"""Seconds between two tries."""
+PATIENCE = 240.0
+"""Seconds after which a player gives up; nothing takes so long unless it is lost."""
+
+SETTLED = """
+SELECT NOT EXISTS (
+  SELECT FROM notices n LEFT JOIN messages m ON m.id = n.message
+  WHERE n.complaint = $1 AND n.acknowledged_at IS NULL
+  AND (m.id IS NULL OR m.untold OR (m.accepted_at IS NULL AND m.undeliverable_at IS NULL))
+) AND EXISTS (SELECT FROM complaints WHERE id = $1)
+"""
+"""Whether every notice of a complaint has reached its end, and the complaint knows."""
+TOLD = "SELECT EXISTS (SELECT FROM notices WHERE complaint = $1 AND role = $2)"
+
+
+@dataclass
+class Played:
+    """One story as it was played."""
+
+    story: Story
+    start: OpenComplaint | None = None
+    """The opening as the complaint got it."""
+    sent: dict[str, Command] = field(default_factory=dict)
+    """Every command that the complaint must have taken, by its key, as it got it."""
+    answers: dict[int, int] = field(default_factory=dict)
+    """The ledger entry by which a step was answered."""
+    problems: list[str] = field(default_factory=list)
+    """What a program must never see, such as another answer under the same key."""
+
+
+class Database:
+    """Questions to Postgres that outlive its death."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.replace("+asyncpg", "")
+        self._pool: asyncpg.Pool | None = None
+
+    async def ask(self, query: str, *arguments: Any) -> Any:
+        """The one value that Postgres answers; None while it is away."""
+        try:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(self._url, min_size=0, max_size=4, timeout=5)
+            return await self._pool.fetchval(query, *arguments, timeout=5)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return None
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            self._pool.terminate()
+
+
+class Stage:
+    """Where stories are played: the gateway, whose answers the players want."""
+
+    def __init__(self, http_port: int, token: str, grant: Grant, database: Database) -> None:
+        self.grant = grant
+        self.database = database
+        self.figures: Counter[str] = Counter()
+        self._http = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{http_port}/v1",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=25,
+            limits=httpx.Limits(max_connections=200),
+        )
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def play(self, writer: Writer, number: int) -> Played:
+        """One story, from its opening to its end."""
+        story = writer.write(number, datetime.now(UTC).replace(microsecond=0))
+        played = Played(story)
+        if not await self._open(played):
+            return played
+        for index, step in enumerate(story.steps):
+            await asyncio.sleep(max(0.0, (story.began + step.at - datetime.now(UTC)).total_seconds()))
+            if step.settled and not await self._true(SETTLED, story.complaint):
+                played.problems.append(f"its notices were not settled within {PATIENCE:g} seconds")
+                return played
+            if step.sees:
+                await self._true(TOLD, story.complaint, step.body["by"]["role"])
+            await self._step(played, index, step)
+        return played
+
+    async def pulse(self, complaint: str, key: str) -> None:
+        """A note, told until it is taken."""
+        await self._post(f"/complaints/{complaint}/commands/note", {"text": "Alive."}, key)
+
+    async def end(self, complaint: str) -> None:
+        """Withdraw a complaint."""
+        body = {"text": "Never mind.", "by": {"role": "complainant"}, "evidence": PROOF}
+        await self._post(f"/complaints/{complaint}/commands/withdraw", body, "end")
+
+    async def open(self, opening: dict[str, Any]) -> httpx.Response:
+        """Open a complaint, however often it takes."""
+        return await self._post("/complaints", opening)
+
+    async def _open(self, played: Played) -> bool:
+        """Whether there is a complaint now."""
+        story = played.story
+        answers = await asyncio.gather(*(self.open(story.opening) for _ in range(1 + story.twice)))
+        self.figures["sent twice"] += story.twice
+        if story.refused:
+            self.figures["wrong clocks"] += 1
+            if any(answer.status_code < 400 for answer in answers):
+                # Postgres was away, so the start ends as a reject as soon as it runs.
+                self.figures["openings refused only by their run"] += 1
+            return False
+        if any(answer.status_code not in (200, 201) for answer in answers):
+            played.problems.append(f"the opening was refused: {answers[0].text}")
+            return False
+        if len({answer.json()["run_id"] for answer in answers}) > 1:
+            played.problems.append("the same opening sent twice has two runs")
+        played.start = self.grant.opening(OpenComplaint.model_validate(story.opening))
+        self.figures["complaints"] += 1
+        return True
+
+    async def _step(self, played: Played, index: int, step: Step) -> None:
+        story, key = played.story, played.story.key(index)
+        body = dict(step.body)
+        if step.of is not None:
+            body[NUMBERS[step.name]] = played.answers[step.of]
+        path = f"/complaints/{story.complaint}/commands/{step.name}" + ("?durable=true" if step.durable else "")
+        self.figures["commands"] += 1
+        self.figures["sent twice"] += step.again is not None
+        self.figures["wrong clocks"] += step.name == "note" and "occurred_at" in body and step.refused
+        tries = [self._post(path, body, key)]
+        if step.again is not None:
+            tries.append(self._post(path, body, key, step.again))
+        answers = await asyncio.gather(*tries)
+        if step.refused:
+            if any(answer.status_code != 409 for answer in answers):
+                played.problems.append(f"step {index}, {step.name}, had to be refused: {answers[0].text}")
+            return
+        if wrong := [answer for answer in answers if answer.status_code not in (200, 202)]:
+            played.problems.append(f"step {index}, {step.name}, was refused: {wrong[0].text}")
+            return
+        played.sent[key] = as_sent(self.grant, COMMANDS[step.name].model_validate(body), key)
+        numbers = {answer.json()["seq"] for answer in answers if answer.status_code == 200}
+        if len(numbers) > 1:
+            played.problems.append(f"step {index}, {step.name}, was answered by entries {sorted(numbers)}")
+        for number in numbers:
+            played.answers[index] = number
+
+    async def _post(self, path: str, body: dict[str, Any], key: str = "", wait: float = 0.0) -> httpx.Response:
+        """The answer that no second try would change."""
+        await asyncio.sleep(wait)
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        headers = {"Idempotency-Key": key} if key else {}
+        while True:
+            try:
+                answer = await self._http.post(path, json=body, headers=headers)
+            except UNREACHABLE:
+                answer = httpx.Response(503, text="no answer")
+            if answer.status_code < 500 and answer.status_code not in (404, 429):
+                return answer
+            if asyncio.get_running_loop().time() > deadline:
+                return answer
+            self.figures["sent again"] += 1
+            await asyncio.sleep(AGAIN)
+
+    async def _true(self, query: str, *arguments: Any) -> bool:
+        """Whether Postgres says yes in time."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while asyncio.get_running_loop().time() < deadline:
+            if await self.database.ask(query, *arguments):
+                return True
+            await asyncio.sleep(AGAIN)
+        return False
+
+
+class Pulse:
+    """Tells one complaint something every second, so that it shows how long nothing works."""
+
+    EVERY = 1.0
+
+    def __init__(self, stage: Stage, seed: int) -> None:
+        self._stage = stage
+        self.opening = {
+            "contract": "storm-a",
+            "reference": f"PULSE{seed}",
+            "kind": "enquiry",
+            "channel": "phone",
+            "received_at": datetime.now(UTC).isoformat(),
+            "content": "Are you there?",
+        }
+        self.complaint = f"storm-a/PULSE{seed}"
+        self.begun: dict[str, datetime] = {}
+        self.answered: set[str] = set()
+        self._beats: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self._stage.open(self.opening)
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Once every beat has been answered, the complaint is withdrawn."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, *self._beats, return_exceptions=True)
+        await self._stage.end(self.complaint)
+
+    async def recorded_since(self, since: datetime) -> datetime | None:
+        """When a beat that began after this instant was seen on record; nothing while none is."""
+        keys = [key for key, begun in self.begun.items() if begun > since]
+        query = "SELECT EXISTS (SELECT FROM ledger WHERE stream = $1 AND body ->> 'key' = ANY($2))"
+        found = keys and await self._stage.database.ask(query, f"complaint/{self.complaint}", keys)
+        return datetime.now(UTC) if found else None
+
+    async def _run(self) -> None:
+        number = 0
+        while True:
+            number += 1
+            key = f"pulse-{number}"
+            self.begun[key] = datetime.now(UTC)
+            beat = asyncio.create_task(self._beat(key))
+            self._beats.add(beat)
+            beat.add_done_callback(self._beats.discard)
+            await asyncio.sleep(self.EVERY)
+
+    async def _beat(self, key: str) -> None:
+        await self._stage.pulse(self.complaint, key)
+        self.answered.add(key)
+

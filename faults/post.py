@@ -1,0 +1,128 @@
+"""A nasty mail server: it keeps what it takes, and answers as its deck of cards says."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from random import Random
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from deploy.ports import LOOPBACK
+from faults.laws import unreachable
+
+TALKS = {
+    "greylisted": "451 4.7.1 greylisted, come back later",
+    "4xx after DATA": "451 4.3.0 try again later",
+    "hangs before it takes": None,
+    "hangs after it took": None,
+    "drips": None,
+    "drops before it takes": None,
+    "drops after it took": None,
+}
+"""What goes wrong in one talk, with what it says."""
+
+HANG = 20.0
+"""Seconds; longer than the settings of the storm let a talk last."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """A mail that the server took."""
+
+    message_id: str
+    recipients: tuple[str, ...]
+    sha256: str
+
+
+class MailServer:
+    """A mail server on loopback. `calm` talks go well between two that do not; without a seed every talk goes well."""
+
+    def __init__(self, seed: int | None, calm: int = 1) -> None:
+        self.port = 0
+        self.received: list[Received] = []
+        self.troubles: Counter[str] = Counter()
+        self.rejected = 0
+        """Recipients that it does not know; these are part of the stories and no fault."""
+        self._random = Random(seed) if seed is not None else None
+        self._calm = calm
+        self._deck: list[str] = []
+        self._server: asyncio.Server | None = None
+        self._talks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Listen; after a `refuse` on the same port as before."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: SMTP(self, hostname="storm"), LOOPBACK, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def refuse(self) -> None:
+        """Refuse connections until the next start."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def clear_up(self) -> None:
+        """From now on every talk goes well."""
+        self._random = None
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        """A recipient nobody knows, greylisting, or a connection that breaks."""
+        if unreachable(address):
+            self.rejected += 1
+            return "550 5.1.1 no such user"
+        card = self._draw()
+        if card in ("greylisted", "drops before it takes"):
+            self.troubles[card] += 1
+            if card == "greylisted":
+                return str(TALKS[card])
+            _abort(server)
+        session.card = card
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 recipient ok"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Take the mail and say so, or not."""
+        card = session.card
+        if card:
+            self.troubles[card] += 1
+        match card:
+            case "4xx after DATA":
+                return str(TALKS[card])
+            case "hangs before it takes":
+                await asyncio.sleep(HANG)
+                return "451 4.3.0 too late"
+            case "drips":
+                for _ in range(5):
+                    await asyncio.sleep(0.3)
+                    await server.push("250-2.0.0 wait")
+        self._keep(envelope)
+        if card == "hangs after it took":
+            await asyncio.sleep(HANG)
+        elif card == "drops after it took":
+            _abort(server)
+        return "250 2.0.0 taken"
+
+    def _keep(self, envelope: Envelope) -> None:
+        content = bytes(envelope.original_content or b"")
+        message_id = str(message_from_bytes(content, policy=policy.default)["Message-ID"])
+        self.received.append(Received(message_id, tuple(envelope.rcpt_tos), hashlib.sha256(content).hexdigest()))
+
+    def _draw(self) -> str:
+        """The next card; empty when the talk goes well. Every trouble comes up before one comes up again."""
+        if self._random is None:
+            return ""
+        if not self._deck:
+            troubles = self._random.sample(sorted(TALKS), len(TALKS))
+            self._deck = [card for trouble in troubles for card in (trouble, *[""] * self._calm)]
+        return self._deck.pop()
+
+
+def _abort(server: SMTP) -> None:
+    if isinstance(server.transport, asyncio.Transport):
+        server.transport.abort()

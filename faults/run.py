@@ -1,0 +1,201 @@
+"""One run: the machines, the players and, in a storm, the injector; then quiet, and the judges."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from faults.injector import Injected, Injector, Plan
+from faults.judge import Finding
+from faults.laws import NAMES, contract, people
+from faults.machines import Machines, settled
+from faults.players import Database, Played, Pulse, Stage
+from faults.points import POINTS
+from faults.post import TALKS, MailServer
+from faults.results import DOMAIN, Results, results
+from faults.stories import Writer
+from rules.access import Grant
+from rules.law import InForce, law_of
+from storage import contracts, directory, tokens
+from storage.database import create_engine, transaction
+from storage.migrate import upgrade
+from wire.client import DATA_CONVERTER
+
+SETTINGS = {
+    "OMBUD_MAIL_FROM": f"Ombud <ombud@{DOMAIN}>",
+    "OMBUD_MASTER_KEY": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    "OMBUD_SIGNING_KEY": "a key for storms alone, 32 letters or more",
+    "OMBUD_SMTP_TIMEOUT": "3",
+    "OMBUD_RATE_TOKEN": "1000000/second",
+    "OMBUD_RATE_ADDRESS": "1000000/second",
+}
+QUIET = """
+SELECT (SELECT count(*) FROM notices n LEFT JOIN messages m ON m.id = n.message WHERE n.acknowledged_at IS NULL
+        AND (m.id IS NULL OR m.accepted_at IS NULL AND m.undeliverable_at IS NULL))
+     + (SELECT count(*) FROM messages WHERE accepted_at IS NULL AND undeliverable_at IS NULL)
+     + (SELECT count(*) FROM complaints WHERE closed_at IS NULL) = 0
+"""
+QUIET_WITHIN = 150.0
+"""Seconds after the last player; a mail that failed several times is tried again after up to two minutes."""
+
+Say = Callable[[int, int, str], None]
+"""Told now and then how many complaints have ended of how many, and what goes on."""
+
+
+@dataclass
+class Outcome:
+    """What came of one run."""
+
+    results: Results
+    played: int
+    figures: Counter[str]
+    injected: list[Injected]
+    reached: Counter[str]
+    troubles: Counter[str]
+    seconds: float
+
+    @property
+    def longest_recovery(self) -> float:
+        """Seconds from a kill to the first thing told after it that stood on record."""
+        return max([one.recovery for one in self.injected if one.recovery and one.plan.victim != "mail"], default=0.0)
+
+
+async def run(
+    folder: Path, seed: int, complaints: int, spread: float, wanted: list[Plan] | None, say: Say
+) -> Outcome:
+    """Play so many stories, opened over `spread` seconds. With plans there is a storm, until all of them have happened.
+
+    More stories than asked for are played, at most twice as many, while a point has not been reached yet.
+    """
+    began = asyncio.get_running_loop().time()
+    mail = MailServer(seed if wanted is not None else None)
+    injector = Injector(seed, wanted or [], mail)
+    await mail.start()
+    await injector.start()
+    machines = Machines(folder, smtp_port=mail.port, points_port=injector.port)
+    database = Database(machines.database)
+    engine = create_engine(machines.database)
+    try:
+        await machines.start_neighbours()
+        await asyncio.to_thread(upgrade, machines.database)
+        laws, grant, token = await _publish(engine)
+        await machines.start_ours(SETTINGS)
+        stage = Stage(machines.http_port, token, grant, database)
+        pulse = Pulse(stage, seed)
+        await pulse.start()
+        storm = asyncio.create_task(injector.run(machines, pulse)) if wanted is not None else None
+        played = await _play(stage, Writer(seed, laws, grant), complaints, spread, injector, say)
+        if storm is not None:
+            storm.cancel()
+            await asyncio.gather(storm, return_exceptions=True)
+        await _calm(machines, mail)
+        quiet = await _quiet(pulse, database, say)
+        client = await Client.connect(f"127.0.0.1:{machines.temporal_port}", data_converter=DATA_CONVERTER)
+        found = await results(engine, client, laws, played, mail.received)
+        found.findings += [] if quiet else [Finding("the run", "it did not become quiet: something waits for ever")]
+        found.findings += await _pulse_findings(pulse, database)
+        found.findings += _unreached(injector, mail, wanted)
+        await stage.close()
+    finally:
+        await engine.dispose()
+        await database.close()
+        await machines.stop()
+        await injector.stop()
+        mail.refuse()
+    seconds = asyncio.get_running_loop().time() - began
+    return Outcome(
+        found, len(played), stage.figures, injector.injected, injector.reached, mail.troubles, seconds
+    )
+
+
+async def _publish(engine: AsyncEngine) -> tuple[dict[str, InForce], Grant, str]:
+    """Contracts in force since ever, people, and a token that speaks for everybody."""
+    now, since = datetime.now(UTC), datetime(2020, 1, 1, tzinfo=UTC)
+    grant = Grant(
+        token=tokens.new_id(),
+        scopes=("open", "act", "read"),
+        roles=("handler",),
+        reports_for=("complainant", "principal", "third_party"),
+    )
+    laws: dict[str, InForce] = {}
+    async with transaction(engine) as connection:
+        for which, name in enumerate(NAMES):
+            version = await contracts.publish(connection, contract(which), since, "storm", now)
+            laws[name] = law_of(version.body)
+        await directory.replace(connection, people())
+        expires = now + timedelta(days=1)
+        secret = await tokens.create(connection, grant, name="storm", expires_at=expires, by="storm", now=now)
+    return laws, grant, tokens.written(grant.token, secret)
+
+
+async def _play(
+    stage: Stage, writer: Writer, complaints: int, spread: float, injector: Injector, say: Say
+) -> list[Played]:
+    """Every story, each begun at its turn; and some more while a fault is still to happen."""
+    playing: list[asyncio.Task[Played]] = []
+    while len(playing) < complaints or (injector.left and len(playing) < 2 * complaints):
+        playing.append(asyncio.create_task(stage.play(writer, len(playing))))
+        await asyncio.sleep(spread / complaints)
+        say(sum(task.done() for task in playing), max(complaints, len(playing)), "playing")
+    injector.finish()
+    while not all(task.done() for task in playing):
+        await asyncio.wait(playing, timeout=1, return_when="ALL_COMPLETED")
+        say(sum(task.done() for task in playing), len(playing), "playing")
+    return [task.result() for task in playing]
+
+
+async def _calm(machines: Machines, mail: MailServer) -> None:
+    """The storm is over: everything runs, and every mail is taken."""
+    mail.clear_up()
+    mail.refuse()
+    await mail.start()
+    for machine in machines.by_name.values():
+        machine.allow()
+    for machine in machines.by_name.values():
+        await machine.serving.wait()
+
+
+async def _quiet(pulse: Pulse, database: Database, say: Say) -> bool:
+    """Whether everything came to its end."""
+    await pulse.stop()
+    say(1, 1, "waiting until all is quiet")
+
+    async def quiet() -> bool:
+        await asyncio.sleep(0.3)
+        return bool(await database.ask(QUIET))
+
+    return await settled(quiet, QUIET_WITHIN)
+
+
+async def _pulse_findings(pulse: Pulse, database: Database) -> list[Finding]:
+    """Every beat that was answered stands in the ledger, once."""
+    query = (
+        "SELECT count(*) || '/' || count(DISTINCT body ->> 'key') FROM ledger WHERE stream = $1 AND type = 'noted'"
+    )
+    stands = await database.ask(query, f"complaint/{pulse.complaint}")
+    wanted = f"{len(pulse.begun)}/{len(pulse.begun)}"
+    return [] if stands == wanted else [Finding(pulse.complaint, f"notes on record {stands} instead of {wanted}")]
+
+
+def _unreached(injector: Injector, mail: MailServer, wanted: list[Plan] | None) -> list[Finding]:
+    """What had to happen and did not: a storm without it proves nothing about it."""
+    missing = [Finding("the storm", f"{point} was never reached") for point in POINTS if not injector.reached[point]]
+    if wanted is None:
+        return missing
+    missing += [Finding("the storm", f"{plan} never happened") for plan in injector.left]
+    missing += [Finding("the storm", failed) for failed in injector.failed]
+    missing += [Finding("the storm", f"no mail {trouble}") for trouble in TALKS if not mail.troubles[trouble]]
+    return missing
+
+
+def leave(code: int) -> None:
+    """At the interpreter's own end a process that spoke to Temporal may crash (worker.end)."""
+    os._exit(code)

@@ -1,0 +1,27 @@
+"""The real worker with named points in it: `python -m faults.worker`. Everything else is worker.py's."""
+
+from __future__ import annotations
+
+import asyncio
+
+import worker
+from activities import records
+from activities.mailer import Mailer
+from activities.post import PostOffice
+from faults.points import after, before
+from storage import recording, registry
+
+
+def install() -> None:
+    """Put the points of the worker into what it calls."""
+    registry.register = after("registering", registry.register)  # type: ignore[assignment]
+    recording.record = after("decided", recording.record)  # type: ignore[assignment]
+    records.poke = before("recorded", records.poke)  # type: ignore[assignment]
+    PostOffice._send = before("claimed", PostOffice._send)  # type: ignore[method-assign]  # noqa: SLF001
+    Mailer.send = after("taken", Mailer.send)  # type: ignore[method-assign]
+    PostOffice._record = after("settled", PostOffice._record)  # type: ignore[method-assign]  # noqa: SLF001
+
+
+if __name__ == "__main__":
+    install()
+    worker.end(asyncio.run(worker.main()))
