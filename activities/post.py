@@ -28,6 +28,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError
 
+from activities.alive import alive
 from activities.covering import cover
 from activities.interface import DELIVER, Delivered
 from activities.mailer import Mailer, NotSentError, RefusedForGoodError
@@ -92,6 +93,9 @@ class PostOffice:
     @activity.defn(name=DELIVER)
     async def deliver(self, person: str) -> Delivered:
         """Send this person one message with everything that waits, if anything does."""
+        return await alive(self._round(person))
+
+    async def _round(self, person: str) -> Delivered:
         await self._report(person)
         now = self._clock()
         async with self._transaction() as db:

@@ -21,6 +21,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities import parcels
+from activities.alive import alive
 from activities.caller import Caller, GoneError, NotTakenError
 from activities.guard import Guard
 from activities.interface import DISPATCH, Dispatched
@@ -74,6 +75,9 @@ class Dispatcher:
     @activity.defn(name=DISPATCH)
     async def dispatch(self, webhook: str) -> Dispatched:
         """Send this subscription what it has not heard, if anything."""
+        return await alive(self._rounds(webhook))
+
+    async def _rounds(self, webhook: str) -> Dispatched:
         until = asyncio.get_running_loop().time() + self._round.total_seconds()
         sent = 0
         while asyncio.get_running_loop().time() < until:

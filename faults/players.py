@@ -29,7 +29,12 @@ SELECT NOT EXISTS (
 ) AND EXISTS (SELECT FROM complaints WHERE id = $1)
 """
 """Whether every notice of a complaint has reached its end, and the complaint knows."""
-TOLD = "SELECT EXISTS (SELECT FROM notices WHERE complaint = $1 AND role = $2)"
+SEEN = {
+    "notice": "SELECT EXISTS (SELECT FROM notices WHERE complaint = $1 AND role = $2)",
+    "miss": "SELECT EXISTS (SELECT FROM clocks WHERE complaint = $1 AND missed_at IS NOT NULL AND $2 <> '')",
+}
+SEEN_WITHIN = 45.0
+"""Seconds after which nothing is to be seen any more."""
 
 
 @dataclass
@@ -43,6 +48,8 @@ class Played:
     """Every command that the complaint must have taken, by its key, as it got it."""
     answers: dict[int, int] = field(default_factory=dict)
     """The ledger entry by which a step was answered."""
+    untold: set[str] = field(default_factory=set)
+    """Keys of steps that nobody told, since there was nothing to answer."""
     problems: list[str] = field(default_factory=list)
     """What a program must never see, such as another answer under the same key."""
 
@@ -96,8 +103,13 @@ class Stage:
             if step.settled and not await self._true(SETTLED, story.complaint):
                 played.problems.append(f"its notices were not settled within {PATIENCE:g} seconds")
                 return played
-            if step.sees:
-                await self._true(TOLD, story.complaint, step.body["by"]["role"])
+            role = step.body.get("by", {"role": "principal"})["role"]
+            if step.sees and not await self._true(SEEN[step.sees], story.complaint, role, within=SEEN_WITHIN):
+                played.untold.add(story.key(index))
+                continue
+            if step.of is not None and step.of not in played.answers:
+                played.untold.add(story.key(index))
+                continue
             await self._step(played, index, step)
         return played
 
@@ -178,9 +190,9 @@ class Stage:
             self.figures["sent again"] += 1
             await asyncio.sleep(AGAIN)
 
-    async def _true(self, query: str, *arguments: Any) -> bool:
+    async def _true(self, query: str, *arguments: Any, within: float = PATIENCE) -> bool:
         """Whether Postgres says yes in time."""
-        deadline = asyncio.get_running_loop().time() + PATIENCE
+        deadline = asyncio.get_running_loop().time() + within
         while asyncio.get_running_loop().time() < deadline:
             if await self.database.ask(query, *arguments):
                 return True

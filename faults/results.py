@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -47,6 +48,7 @@ class Results:
 
 
 async def results(
+    folder: Path,
     engine: AsyncEngine,
     client: Client,
     laws: dict[str, InForce],
@@ -59,7 +61,10 @@ async def results(
         found.findings += [Finding(one.story.complaint, problem) for problem in one.problems]
         async with transaction(engine) as connection:
             recorded = await ledger.read(connection, ledger.stream_of(one.story.complaint))
+        before = len(found.findings)
         _ledger(found, one, recorded, laws[one.story.opening["contract"]])
+        if len(found.findings) > before or one.problems:
+            _keep(folder, one, recorded)
         if one.start is not None:
             described = await client.get_workflow_handle(complaint_id(*one.story.complaint.split("/", 1))).describe()
             if described.status != WorkflowExecutionStatus.COMPLETED:
@@ -68,6 +73,14 @@ async def results(
     await _mails(found, engine, received)
     found.findings += [Finding("the projections", str(one)) for one in await rebuild(engine, apply=False)]
     return found
+
+
+def _keep(folder: Path, one: Played, recorded: list[Entry]) -> None:
+    """Both ledgers of a complaint, line by line, for whoever looks why they differ."""
+    expected = one.story.tale.entries if one.story.tale else []
+    for name, ledger_ in (("found", recorded), ("expected", expected)):
+        lines = "\n".join(entry.model_dump_json(exclude_defaults=True) for entry in ledger_)
+        (folder / f"{one.story.opening['reference']}.{name}.jsonl").write_text(lines, encoding="utf-8")
 
 
 def _ledger(found: Results, one: Played, recorded: list[Entry], law: InForce) -> None:
@@ -91,7 +104,7 @@ def _ledger(found: Results, one: Played, recorded: list[Entry], law: InForce) ->
     found.heard_late += 1
     if not crossed(expected, recorded, APART):
         found.findings += [Finding(complaint, f"all was heard in time, and yet: {line}") for line in apart]
-    found.findings += [Finding(complaint, line) for line in changed(expected, recorded)]
+    found.findings += [Finding(complaint, line) for line in changed(expected, recorded, one.untold)]
 
 
 async def _mails(found: Results, engine: AsyncEngine, received: list[Received]) -> None:

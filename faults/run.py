@@ -99,7 +99,7 @@ async def run(
         await _calm(machines, mail)
         quiet = await _quiet(pulse, database, say)
         client = await Client.connect(f"127.0.0.1:{machines.temporal_port}", data_converter=DATA_CONVERTER)
-        found = await results(engine, client, laws, played, mail.received)
+        found = await results(folder, engine, client, laws, played, mail.received)
         found.findings += [] if quiet else [Finding("the run", "it did not become quiet: something waits for ever")]
         found.findings += await _pulse_findings(pulse, database)
         found.findings += _unreached(injector, mail, wanted)

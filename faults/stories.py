@@ -21,9 +21,11 @@ from rules.law import InForce
 from rules.ledger import Refused
 from tests.support.random_stories import BODIES, CHAPTERS, OPENINGS, command
 
-UNTOLD = {"merge", "undo_merge", "absorb", "release", "replan", "answer_survey", "link", "recuse"}
-"""Commands that are no part of these stories: they concern two complaints, or calendar, crowd and survey."""
-TOLD = sorted(BODIES.keys() - UNTOLD) + ["acknowledge"] * 6 + ["confirm_report"] * 3
+UNTOLD = {"merge", "undo_merge", "absorb", "release", "replan", "answer_survey", "link", "recuse", "confirm_report"}
+"""Commands that are no part of these stories: they concern two complaints, or calendar, survey and late reports."""
+TOLD = [*sorted(BODIES.keys() - UNTOLD), *["acknowledge"] * 6]
+SEEN = {"acknowledge": "notice", "demand": "miss"}
+"""What answers something that Ombud did, with what that is."""
 PARTS = [names for names in CHAPTERS if not UNTOLD & set(names)]
 
 AWAITED = {"propose", "explain"}
@@ -69,8 +71,9 @@ class Step:
     """No complaint takes it, whenever it comes."""
     settled: bool = False
     """Told once every notice of the complaint has reached its end, and dated then: the end of the story."""
-    sees: bool = False
-    """Told by somebody who has got a notice, so not before there is one."""
+    sees: str = ""
+    """What its teller has seen: a `notice` or a `miss`. Where a machine looked so late that there never was one, nobody
+    tells it."""
 
 
 @dataclass
@@ -151,7 +154,7 @@ class _Pen:
             self._clocks_gone_wrong()
         named = {step.of for step in story.steps}
         for index, step in enumerate(story.steps):
-            step.durable = index not in named and random.random() < 0.25
+            step.durable = not step.refused and index not in named and random.random() < 0.25
             step.again = random.choice((0.0, 0.0, 1.0, 6.0)) if random.random() < 0.2 else None
         self._end()
 
@@ -174,7 +177,7 @@ class _Pen:
         if name in WRITTEN and not sent.evidence:
             sent = type(sent).model_validate(sent.model_dump() | {"evidence": PROOF})
         body = sent.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-        step = Step(self._now - self._story.began, name, body, sees=name == "acknowledge")
+        step = Step(self._now - self._story.began, name, body, sees=SEEN.get(name, ""))
         if (number := NUMBERS.get(name)) is not None:
             step.of = self._entries.get(getattr(sent, number))
             if step.of is None:

@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from rules.commands import COMMANDS
 from rules.decide import Decision, refuse
 from rules.fold import evolve, fold
 from rules.judge import settle
@@ -29,32 +30,48 @@ JUDGED = {
 """What the judge derives again by itself."""
 
 
+OUTCOMES = {"notice_accepted", "notice_bounced", "notice_undeliverable"}
+"""What became of notices; a closed complaint has no use for it."""
+
+FOLLOWING = {"closed", "reopened"}
+"""What follows from another fact, which it names as its `act`."""
+
+QUEUED = {"refused", "cancel_ignored"}
+"""What stands in the queue that people see, whatever became of the complaint."""
+
+
 def go_on(
     stored: list[Entry], pending: list[Entry], texts: dict[int, dict[str, str]], law: InForce, now: datetime
 ) -> Decision:
     """The complaint as its ledger has it, with the facts that were taken and are not in it yet.
 
     Facts that the ledger holds already, under their key or word for word, are not taken twice. A fact that comes after
-    the ledger's closing is put on record as refused.
+    the ledger's closing, and that a closed complaint does not take, is put on record as refused.
     """
     case = fold(stored)
     there: dict[tuple[Any, ...], list[int]] = {}
     for entry in stored:
         there.setdefault(_said(entry), []).append(entry.seq)
     places: dict[int, int] = {}
+    refused_facts: set[int] = set()
     entries: list[Entry] = []
     kept: dict[int, dict[str, str]] = {}
     for fact in pending:
         if fact.type in JUDGED or fact.type == "opened" or fact.data.get("reason") == "silence":
             continue
-        if found := there.get(_said(fact)):
+        moved = _moved(fact, case.seq + 1, places)
+        if found := there.get(_said(moved)):
             places[fact.seq] = found.pop(0)
-        elif case.closed:
+        elif fact.type in FOLLOWING and fact.data.get("act") in refused_facts:
+            continue
+        elif case.closed and fact.type in OUTCOMES:
+            continue
+        elif case.closed and not _taken_when_closed(fact):
             refused = refuse(case, str(fact.data.get("command", fact.type)), "The complaint was closed already.", now)
             case = refused.case
             entries += refused.entries
+            refused_facts.add(fact.seq)
         elif fact.key is None or fact.key not in case.keys:
-            moved = _moved(fact, case.seq + 1, places)
             places[fact.seq] = moved.seq
             case = evolve(case, moved)
             entries.append(moved)
@@ -62,6 +79,12 @@ def go_on(
                 kept[moved.seq] = texts[fact.seq]
     case, judged = settle(case, law, now)
     return Decision(case, entries + judged, kept)
+
+
+def _taken_when_closed(fact: Entry) -> bool:
+    """Whether a fact may come after the closing; a closing may not come twice."""
+    command = COMMANDS.get(str(fact.data.get("command")))
+    return fact.type in QUEUED or fact.type == "reopened" or (command is not None and command.after_closure)
 
 
 def _said(entry: Entry) -> tuple[Any, ...]:

@@ -17,6 +17,9 @@ with workflow.unsafe.imports_passed_through():
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=10))
 """Without end, at a growing distance: a dead mail server delays notices and loses none (invariant 15)."""
 
+UNHEARD = timedelta(seconds=20)
+"""After so long without a sign of life from a worker its round goes to another one."""
+
 
 @workflow.defn(name=POST)
 class Post:
@@ -56,6 +59,7 @@ class Post:
             person,
             result_type=Delivered,
             start_to_close_timeout=timedelta(minutes=2),
+            heartbeat_timeout=UNHEARD,
             retry_policy=RETRY,
             # A try that is under way ends by itself; only the wait for the next one is cut short.
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.interface import DISPATCH, POKE, WEBHOOK, Dispatched, webhooks_queue
     from wire.labels import Label
-    from workflows.post import RETRY
+    from workflows.post import RETRY, UNHEARD
 
 
 @workflow.defn(name=WEBHOOK)
@@ -52,6 +52,7 @@ class Webhook:
             result_type=Dispatched,
             task_queue=webhooks_queue(workflow.info().task_queue),
             start_to_close_timeout=timedelta(minutes=2),
+            heartbeat_timeout=UNHEARD,
             retry_policy=RETRY,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=Label("send events"),
