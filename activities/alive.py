@@ -1,7 +1,7 @@
 """Lets Temporal know that whoever does a long piece of work still lives.
 
-Without it the work of a worker that was killed is begun anew only once its whole time is up: minutes, in which nothing is
-delivered, however urgent.
+Without it the work of a worker that was killed is begun anew only once its whole time is up: minutes, in which nothing
+is delivered, however urgent.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ from faults.post import MailServer
 
 VICTIMS = ("worker", "temporal", "postgres")
 """Who may die at a point of the worker."""
+OPENING = {"opened", "registering"}
+"""Points that are reached once a complaint."""
 RECOVERED_WITHIN = 120.0
 """Seconds after which something that was started again counts as not recovered."""
 PASSED_BY = 20.0
@@ -41,24 +43,27 @@ class Injected:
     recovery: float | None
 
 
-def plans(seed: int, every: int) -> list[Plan]:
+def plans(seed: int, every: int, *, brief: bool = False) -> list[Plan]:
     """What must happen in one run, in its order: every point kills somebody, and every victim dies at any moment too.
 
-    With `every` at 3 each victim dies at each point of the worker; with less so many of them, as the seed says.
+    With `every` at 3 each victim dies at each point of the worker; with less so many of them, as the seed says. A brief
+    run leaves the moments between the points to the mail server.
     """
     random = Random(seed)
     wanted = [Plan("gateway", point) for point in OF_GATEWAY]
-    wanted += [Plan(victim, None) for victim in (*VICTIMS, "gateway", "mail")]
+    wanted += [Plan(victim, None) for victim in ("mail", *(() if brief else (*VICTIMS, "gateway")))]
     for number, point in enumerate(OF_WORKER):
         turned = [VICTIMS[(number + seed + n) % len(VICTIMS)] for n in range(len(VICTIMS))]
         wanted += [Plan(victim, point) for victim in turned[:every]]
-    return random.sample(wanted, len(wanted))
+    # What only an opening reaches comes first, so that the last stories need not wait for it.
+    return sorted(random.sample(wanted, len(wanted)), key=lambda plan: plan.point not in OPENING)
 
 
 class Injector:
-    """Holds every process at its points, and decides there."""
+    """Holds every process at its points, and decides there. With a `pace` below 1 who died is down for a shorter time,
+    and the next fault comes sooner."""
 
-    def __init__(self, seed: int, wanted: list[Plan], mail: MailServer) -> None:
+    def __init__(self, seed: int, wanted: list[Plan], mail: MailServer, pace: float = 1.0) -> None:
         self.left = list(wanted)
         self.injected: list[Injected] = []
         self.reached: Counter[str] = Counter()
@@ -66,6 +71,7 @@ class Injector:
         self.failed: list[str] = []
         self._random = Random(seed)
         self._mail = mail
+        self._pace = pace
         self._machines: Machines | None = None
         self._armed: Plan | None = None
         self._hit = asyncio.Event()
@@ -88,13 +94,18 @@ class Injector:
         while not self._finished:
             plan = self.left.pop(0) if self.left else Plan(self._random.choice((*VICTIMS, "gateway", "mail")), None)
             if await self._inject(plan, pulse):
-                await asyncio.sleep(self._random.uniform(0.5, 2))
+                await asyncio.sleep(self._pace * self._random.uniform(0.5, 2))
             else:
                 self.left.append(plan)
 
     def finish(self) -> None:
         """No further fault."""
         self._finished = True
+
+    @property
+    def now(self) -> str:
+        """What has happened so far, for whoever watches."""
+        return f"{len(self.injected)} kills, {len(self.left)} to come"
 
     async def _inject(self, plan: Plan, pulse: Pulse) -> bool:
         """Whether it happened; a point that nobody reaches now gets another turn."""
@@ -110,7 +121,7 @@ class Injector:
                 return False
             finally:
                 self._armed = None
-        await asyncio.sleep(self._random.uniform(0, 2.5))
+        await asyncio.sleep(self._pace * self._random.uniform(0, 2.5))
         await self._heal(plan.victim)
         recovery = await self._recovered(pulse, self._hit_at)
         if recovery is None:

@@ -6,8 +6,8 @@ A ledger is compared in three ways:
    was. So no rung is lost, collapsed, doubled or out of order, whenever somebody looked.
 2. *with the fault-free ledger*: the same entries, sorted by when they happened. What legitimately differs is left out
    (`IGNORED`, `_floats`).
-3. *the outcome of every clock*, where a ledger differs since an act was heard only after a moment it would have changed:
-   what was met in time was met in time, what was late is late by as much, what was never done never was.
+3. *the outcome of every clock*, where a ledger differs since an act was heard only after a moment it would have
+   changed: what was met in time was met in time, what was late is late by as much, what was never done never was.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from faults.laws import VISIT
 from rules.commands import Command, OpenComplaint
 from rules.decide import Decision, decide, deliver, open_complaint, tick
+from rules.divergence import JUDGED
 from rules.fold import fold
 from rules.judge import next_wake
 from rules.law import InForce
@@ -32,14 +33,17 @@ IGNORED = {
     "recorded_at": "when it was learned",
     "lag_seconds": "how long after it happened that was",
     "known_at": "since when a clock is known",
-    "seq": "where it stands, since nothing of this tells mails and acts apart that came at once; what names an entry by "
-    "its number names it by its idempotency key or by what it says instead",
+    "seq": "where it stands, since a mail server speaks when it speaks; what names an entry by its number names it by "
+    "its idempotency key, or by what it says, instead",
     "digest": "of a command, which has such numbers in it",
 }
 """What two ledgers of one story may differ in, and what it is."""
 
 OUTCOMES = {"notice_accepted": True, "notice_undeliverable": False, "notice_bounced": False}
-"""Entries that say what became of a notice: they come when the mail server speaks, so they are compared in the tables."""
+"""Entries that say what became of a notice: they come when the mail server speaks; `faults.mails` judges them."""
+
+REVISED = {"clock_attributed", "clock_replanned", "clock_resumed", "clock_unmet"}
+"""Judgements that change an earlier one, at the moment at which that is found."""
 
 _NUMBERED = re.compile(r"#(\d+)(?=/)|(?<=reported late )(\d+)")
 
@@ -54,6 +58,10 @@ class Finding(NamedTuple):
         return f"{self.complaint}: {self.what}"
 
 
+class _Wrong(Exception):
+    """An entry that does not follow; the message says which, and what would."""
+
+
 def step_by_step(
     entries: Sequence[Entry], start: OpenComplaint, law: InForce, sent: Mapping[str, Command]
 ) -> str | None:
@@ -64,33 +72,66 @@ def step_by_step(
     """
     if not entries:
         return "it has no ledger"
+    try:
+        _follow(entries, start, law, sent)
+    except _Wrong as wrong:
+        return str(wrong)
+    return None
+
+
+def _follow(entries: Sequence[Entry], start: OpenComplaint, law: InForce, sent: Mapping[str, Command]) -> None:
+    """Raises _Wrong."""
     now = entries[1].recorded_at if len(entries) > 1 else entries[0].recorded_at
     try:
         decision = open_complaint(start, law, entries[0].recorded_at, now)
     except Refused as refused:
-        return f"it could not have been opened: {refused}"
+        raise _Wrong(f"it could not have been opened: {refused}") from None
     at = 0
     while True:
         follows, there = decision.entries, entries[at : at + len(decision.entries)]
-        for wanted, found in zip(follows, there, strict=False):
-            if apart := _apart(wanted, found):
-                return f"entry {found.seq} is {_short(found)}, where {_short(wanted)} follows: {apart}"
-        if len(there) < len(follows):
-            return f"it ends before {_short(follows[len(there)])}"
+        if later := _looked_later(follows, there):
+            # What a run that died had decided was taken over, and only then somebody looked again.
+            at += later
+            decision = tick(fold(list(entries[:at])), law, entries[at].recorded_at)
+            continue
+        _same(follows, there)
         at += len(follows)
         if at >= len(entries):
             break
-        entry = entries[at]
-        try:
-            decision = _decision(decision, law, entry, sent)
-        except Refused as refused:
-            return f"entry {entry.seq} records what is refused: {refused}"
-        if not decision.entries:
-            return f"entry {entry.seq} is {_short(entry)}, where nothing follows"
+        decision = _next(decision, law, entries[at], sent)
     wake = next_wake(decision.case, law)
     if wake is not None and wake.at <= entries[-1].recorded_at:
-        return f"{wake.clock} {wake.rung} was due at {wake.at.isoformat()} and is not on record"
-    return None
+        raise _Wrong(f"{wake.clock} {wake.rung} was due at {wake.at.isoformat()} and is not on record")
+
+
+def _same(follows: Sequence[Entry], there: Sequence[Entry]) -> None:
+    """Raises _Wrong unless all stands there that follows."""
+    for wanted, found in zip(follows, there, strict=False):
+        if apart := _apart(wanted, found):
+            raise _Wrong(f"entry {found.seq} is {_short(found)}, where {_short(wanted)} follows: {apart}")
+    if len(there) < len(follows):
+        raise _Wrong(f"it ends before {_short(follows[len(there)])}")
+
+
+def _next(before: Decision, law: InForce, entry: Entry, sent: Mapping[str, Command]) -> Decision:
+    """The decision that this entry begins. Raises _Wrong."""
+    try:
+        decision = _decision(before, law, entry, sent)
+    except Refused as refused:
+        raise _Wrong(f"entry {entry.seq} records what is refused: {refused}") from None
+    if not decision.entries:
+        raise _Wrong(f"entry {entry.seq} is {_short(entry)}, where nothing follows")
+    return decision
+
+
+def _looked_later(follows: Sequence[Entry], there: Sequence[Entry]) -> int:
+    """How many entries stand as they follow before the first judgement that was made at a later instant; else 0."""
+    for number, (wanted, found) in enumerate(zip(follows, there, strict=False)):
+        if number and found.type in JUDGED and found.recorded_at > wanted.recorded_at:
+            return number
+        if _apart(wanted, found):
+            return 0
+    return 0
 
 
 def _decision(before: Decision, law: InForce, entry: Entry, sent: Mapping[str, Command]) -> Decision:
@@ -156,16 +197,19 @@ def changed(expected: Sequence[Entry], found: Sequence[Entry], untold: Collectio
     """Clocks with another outcome, and acts that are missing, too many or in another order.
 
     A clock that only one side has counts when it says something: one that a miss set going, and the refutation of that
-    miss ended, is an ended clock more. `untold` are the keys of acts that nobody told, having nothing to answer.
+    miss ended, is an ended clock more. A clock whose end was heard only after its due was missed until then, and a miss
+    stays on record (invariant 2). `untold` are the keys of acts that nobody told, having nothing to answer.
     """
     problems = []
     acts, wanted_acts = facts(found), facts(expected, untold)
     if acts != wanted_acts:
         problems.append(f"acts {acts} instead of {wanted_acts}")
     wanted, there = outcomes(expected), outcomes(found)
+    heard_late = crossed(expected, found, timedelta())
     for key in sorted(wanted.keys() | there.keys()):
         one, other = wanted.get(key, "ended"), there.get(key, "ended")
-        if one != other and not (one.endswith("ended") and other.endswith("ended")):
+        over = one.endswith("ended") and (other.endswith("ended") or (other.endswith("never done") and heard_late))
+        if one != other and not over:
             problems.append(f"{key}: {other} instead of {one}")
     return problems
 
@@ -177,7 +221,9 @@ def _said(entries: Sequence[Entry]) -> Iterator[str]:
     end = last.occurred_at if last is not None and last.type == "withdrawn" else None
 
     def renamed(text: str) -> str:
-        return _NUMBERED.sub(lambda match: match[0].replace(match[1] or match[2], f"‹{names.get(_number(match), '?')}›"), text)
+        return _NUMBERED.sub(
+            lambda match: match[0].replace(match[1] or match[2], f"‹{names.get(_number(match), '?')}›"), text
+        )
 
     for entry in entries:
         if entry.type in OUTCOMES:
@@ -206,13 +252,21 @@ def _number(match: re.Match[str]) -> int:
 
 
 def _floats(entry: Entry, end: datetime | None) -> bool:
-    """Whether its time is that of the machinery and not of the story: what was dated by a clock that is ahead, what a
-    mail met or set going, what ended with the last act, which is told once all is settled."""
+    """Whether its time is that of the machinery and not of the story: what was dated by a clock that is ahead, what was
+    judged anew when something was heard, what a mail met or set going, and what ended with the last act, which is told
+    once all is settled."""
     data = entry.data
     return (
         "occurred_at_given" in data
         or entry.occurred_at == end
-        or (entry.type.startswith("clock_") and data.get("obligation") in ("proposal", "explanation") and "parts" in data)
+        or entry.type in REVISED
+        or "lifted" in data
+        or data.get("reason") == "superseded"
+        or (
+            entry.type.startswith("clock_")
+            and data.get("obligation") in ("proposal", "explanation")
+            and "parts" in data
+        )
         or (entry.type == "rung_reached" and data["obligation"] == VISIT and data["rung"] != "due")
     )
 

@@ -35,7 +35,7 @@ _VISIT = {
 }
 """What no story ever does. Its miss is told to whom no mail reaches, so its ladder goes on at once."""
 
-_WAITS = (["principal", "third_party", "complainant"], ["principal"], [], ["third_party"])
+_WAITS: tuple[list[str], ...] = (["principal", "third_party", "complainant"], ["principal"], [], ["third_party"])
 _AFTER: tuple[dict[str, str], ...] = (
     {"customer writes": "reopen", "within": "20 days"},
     {"customer writes": "attach", "take back": "5 days"},

@@ -67,7 +67,7 @@ class Database:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(self._url, min_size=0, max_size=4, timeout=5)
             return await self._pool.fetchval(query, *arguments, timeout=5)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return None
 
     async def close(self) -> None:
@@ -94,15 +94,19 @@ class Stage:
 
     async def play(self, writer: Writer, number: int) -> Played:
         """One story, from its opening to its end."""
-        story = writer.write(number, datetime.now(UTC).replace(microsecond=0))
-        played = Played(story)
-        if not await self._open(played):
-            return played
+        played = Played(writer.write(number, datetime.now(UTC).replace(microsecond=0)))
+        if await self._open(played):
+            await self._tell(played)
+        return played
+
+    async def _tell(self, played: Played) -> None:
+        """Every step at its time."""
+        story = played.story
         for index, step in enumerate(story.steps):
             await asyncio.sleep(max(0.0, (story.began + step.at - datetime.now(UTC)).total_seconds()))
             if step.settled and not await self._true(SETTLED, story.complaint):
                 played.problems.append(f"its notices were not settled within {PATIENCE:g} seconds")
-                return played
+                return
             role = step.body.get("by", {"role": "principal"})["role"]
             if step.sees and not await self._true(SEEN[step.sees], story.complaint, role, within=SEEN_WITHIN):
                 played.untold.add(story.key(index))
@@ -111,7 +115,6 @@ class Stage:
                 played.untold.add(story.key(index))
                 continue
             await self._step(played, index, step)
-        return played
 
     async def pulse(self, complaint: str, key: str) -> None:
         """A note, told until it is taken."""
@@ -150,7 +153,7 @@ class Stage:
         story, key = played.story, played.story.key(index)
         body = dict(step.body)
         if step.of is not None:
-            body[NUMBERS[step.name]] = played.answers[step.of]
+            body[NUMBERS[step.name]] = await self._number(story, step.of)
         path = f"/complaints/{story.complaint}/commands/{step.name}" + ("?durable=true" if step.durable else "")
         self.figures["commands"] += 1
         self.figures["sent twice"] += step.again is not None
@@ -172,6 +175,16 @@ class Stage:
             played.problems.append(f"step {index}, {step.name}, was answered by entries {sorted(numbers)}")
         for number in numbers:
             played.answers[index] = number
+
+    async def _number(self, story: Story, step: int) -> int:
+        """Where the entry of a step stands, as somebody reads it in the case file."""
+        query = "SELECT seq FROM ledger WHERE stream = $1 AND body ->> 'key' = $2"
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while asyncio.get_running_loop().time() < deadline:
+            if number := await self.database.ask(query, f"complaint/{story.complaint}", story.key(step)):
+                return int(number)
+            await asyncio.sleep(AGAIN)
+        raise TimeoutError(f"{story.complaint}: step {step} was answered and never came on record")
 
     async def _post(self, path: str, body: dict[str, Any], key: str = "", wait: float = 0.0) -> httpx.Response:
         """The answer that no second try would change."""
@@ -253,4 +266,3 @@ class Pulse:
     async def _beat(self, key: str) -> None:
         await self._stage.pulse(self.complaint, key)
         self.answered.add(key)
-

@@ -1,16 +1,16 @@
 """Named points: the moments between two things that belong together, at which a fault is worst.
 
-A process of Ombud that runs under test stops at each and asks the injector, which answers, or kills first: this process,
-or a neighbour of it. Where no injector listens, nobody is asked.
+A process of Ombud that runs under test stops at each and asks the injector, which answers, or kills first: this
+process, or a neighbour of it. Where no injector listens, nobody is asked.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,7 +47,7 @@ async def reach(point: str) -> None:
         return
 
 
-def after(point: str, wrapped: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+def after(point: str, wrapped: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """The same function, with a named point when it is done and before its caller knows."""
 
     @wraps(wrapped)
@@ -59,7 +59,7 @@ def after(point: str, wrapped: Callable[P, Awaitable[R]]) -> Callable[P, Awaitab
     return pointed
 
 
-def before(point: str, wrapped: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+def before(point: str, wrapped: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """The same function, with a named point before it begins."""
 
     @wraps(wrapped)

@@ -41,7 +41,7 @@ class Received:
 class MailServer:
     """A mail server on loopback. `calm` talks go well between two that do not; without a seed every talk goes well."""
 
-    def __init__(self, seed: int | None, calm: int = 1) -> None:
+    def __init__(self, seed: int | None, calm: int = 2) -> None:
         self.port = 0
         self.received: list[Received] = []
         self.troubles: Counter[str] = Counter()
@@ -50,8 +50,9 @@ class MailServer:
         self._random = Random(seed) if seed is not None else None
         self._calm = calm
         self._deck: list[str] = []
+        self._cards: dict[int, str] = {}
+        """What the talk of a session is to become."""
         self._server: asyncio.Server | None = None
-        self._talks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Listen; after a `refuse` on the same port as before."""
@@ -82,13 +83,13 @@ class MailServer:
             if card == "greylisted":
                 return str(TALKS[card])
             _abort(server)
-        session.card = card
+        self._cards[id(session)] = card
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 recipient ok"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Take the mail and say so, or not."""
-        card = session.card
+        card = self._cards.pop(id(session), "")
         if card:
             self.troubles[card] += 1
         match card:

@@ -36,6 +36,8 @@ class Results:
     """Complaints whose ledger is that of the fault-free run."""
     heard_late: int = 0
     """Complaints that heard something only after it would have changed something; the outcome is the same."""
+    renumbered: int = 0
+    """Commands whose entry stands under another number than the one they were answered with (docs/faults.md)."""
     notices: int = 0
     mails: int = 0
     copies: int = 0
@@ -97,6 +99,8 @@ def _ledger(found: Results, one: Played, recorded: list[Entry], law: InForce) ->
     if problem := step_by_step(recorded, one.start, law, one.sent):
         found.findings.append(Finding(complaint, problem))
         return
+    numbers = {entry.key: entry.seq for entry in recorded if entry.key is not None}
+    found.renumbered += sum(numbers.get(one.story.key(index)) != number for index, number in one.answers.items())
     expected = one.story.tale.entries
     if not (apart := differences(expected, recorded)):
         found.identical += 1
@@ -129,7 +133,7 @@ async def _mails(found: Results, engine: AsyncEngine, received: list[Received]) 
         )
         claims = [(stream.partition("/")[2], body["data"]["notices"]) for stream, body in claimed]
     rows = [NoticeRow(*row[:4], *(at is not None for at in row[4:7])) for row in stored]
-    mails = Mails({key: complaint for key, complaint in planned}, rows, claims, received, DOMAIN)
+    mails = Mails(dict(map(tuple, planned)), rows, claims, received, DOMAIN)
     found.findings += mails.findings()
     found.notices, found.mails, found.copies = len(planned), len(received) - mails.copies, mails.copies
     found.lost, found.doubled = len(mails.lost), len(mails.doubled)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from faults.players import Database, Played, Pulse, Stage
 from faults.points import POINTS
 from faults.post import TALKS, MailServer
 from faults.results import DOMAIN, Results, results
-from faults.stories import Writer
+from faults.stories import HORIZON, Writer
 from rules.access import Grant
 from rules.law import InForce, law_of
 from storage import contracts, directory, tokens
@@ -69,15 +70,24 @@ class Outcome:
 
 
 async def run(
-    folder: Path, seed: int, complaints: int, spread: float, wanted: list[Plan] | None, say: Say
+    folder: Path,
+    seed: int,
+    complaints: int,
+    spread: float,
+    wanted: list[Plan] | None,
+    say: Say,
+    *,
+    horizon: timedelta = HORIZON,
+    pace: float = 1.0,
 ) -> Outcome:
     """Play so many stories, opened over `spread` seconds. With plans there is a storm, until all of them have happened.
+    In each story people act up to the `horizon`; `pace` is that of the injector.
 
-    More stories than asked for are played, at most twice as many, while a point has not been reached yet.
+    More stories than asked for are played, at most thrice as many, while a point has not been reached yet.
     """
     began = asyncio.get_running_loop().time()
     mail = MailServer(seed if wanted is not None else None)
-    injector = Injector(seed, wanted or [], mail)
+    injector = Injector(seed, wanted or [], mail, pace)
     await mail.start()
     await injector.start()
     machines = Machines(folder, smtp_port=mail.port, points_port=injector.port)
@@ -92,7 +102,7 @@ async def run(
         pulse = Pulse(stage, seed)
         await pulse.start()
         storm = asyncio.create_task(injector.run(machines, pulse)) if wanted is not None else None
-        played = await _play(stage, Writer(seed, laws, grant), complaints, spread, injector, say)
+        played = await _play(stage, Writer(seed, laws, grant, horizon), complaints, spread, injector, mail, say)
         if storm is not None:
             storm.cancel()
             await asyncio.gather(storm, return_exceptions=True)
@@ -102,7 +112,7 @@ async def run(
         found = await results(folder, engine, client, laws, played, mail.received)
         found.findings += [] if quiet else [Finding("the run", "it did not become quiet: something waits for ever")]
         found.findings += await _pulse_findings(pulse, database)
-        found.findings += _unreached(injector, mail, wanted)
+        found.findings += unreached(injector, mail, wanted)
         await stage.close()
     finally:
         await engine.dispose()
@@ -111,9 +121,7 @@ async def run(
         await injector.stop()
         mail.refuse()
     seconds = asyncio.get_running_loop().time() - began
-    return Outcome(
-        found, len(played), stage.figures, injector.injected, injector.reached, mail.troubles, seconds
-    )
+    return Outcome(found, len(played), stage.figures, injector.injected, injector.reached, mail.troubles, seconds)
 
 
 async def _publish(engine: AsyncEngine) -> tuple[dict[str, InForce], Grant, str]:
@@ -137,18 +145,19 @@ async def _publish(engine: AsyncEngine) -> tuple[dict[str, InForce], Grant, str]
 
 
 async def _play(
-    stage: Stage, writer: Writer, complaints: int, spread: float, injector: Injector, say: Say
+    stage: Stage, writer: Writer, complaints: int, spread: float, injector: Injector, mail: MailServer, say: Say
 ) -> list[Played]:
     """Every story, each begun at its turn; and some more while a fault is still to happen."""
     playing: list[asyncio.Task[Played]] = []
-    while len(playing) < complaints or (injector.left and len(playing) < 2 * complaints):
+    while len(playing) < complaints or (injector.left and len(playing) < 3 * complaints):
         playing.append(asyncio.create_task(stage.play(writer, len(playing))))
         await asyncio.sleep(spread / complaints)
-        say(sum(task.done() for task in playing), max(complaints, len(playing)), "playing")
+        say(sum(task.done() for task in playing), max(complaints, len(playing)), injector.now)
     injector.finish()
+    mail.clear_up()
     while not all(task.done() for task in playing):
         await asyncio.wait(playing, timeout=1, return_when="ALL_COMPLETED")
-        say(sum(task.done() for task in playing), len(playing), "playing")
+        say(sum(task.done() for task in playing), len(playing), "calm again, until every story has ended")
     return [task.result() for task in playing]
 
 
@@ -177,15 +186,13 @@ async def _quiet(pulse: Pulse, database: Database, say: Say) -> bool:
 
 async def _pulse_findings(pulse: Pulse, database: Database) -> list[Finding]:
     """Every beat that was answered stands in the ledger, once."""
-    query = (
-        "SELECT count(*) || '/' || count(DISTINCT body ->> 'key') FROM ledger WHERE stream = $1 AND type = 'noted'"
-    )
+    query = "SELECT count(*) || '/' || count(DISTINCT body ->> 'key') FROM ledger WHERE stream = $1 AND type = 'noted'"
     stands = await database.ask(query, f"complaint/{pulse.complaint}")
     wanted = f"{len(pulse.begun)}/{len(pulse.begun)}"
     return [] if stands == wanted else [Finding(pulse.complaint, f"notes on record {stands} instead of {wanted}")]
 
 
-def _unreached(injector: Injector, mail: MailServer, wanted: list[Plan] | None) -> list[Finding]:
+def unreached(injector: Injector, mail: MailServer, wanted: list[Plan] | None) -> list[Finding]:
     """What had to happen and did not: a storm without it proves nothing about it."""
     missing = [Finding("the storm", f"{point} was never reached") for point in POINTS if not injector.reached[point]]
     if wanted is None:
@@ -198,4 +205,5 @@ def _unreached(injector: Injector, mail: MailServer, wanted: list[Plan] | None) 
 
 def leave(code: int) -> None:
     """At the interpreter's own end a process that spoke to Temporal may crash (worker.end)."""
+    sys.stdout.flush()
     os._exit(code)

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from faults.laws import NAMES, VISIT
-from faults.tale import Tale
 from pydantic import ValidationError
 
+from faults.laws import NAMES, VISIT
+from faults.tale import Tale
 from rules.access import Grant
 from rules.commands import COMMANDS, Command, OpenComplaint
 from rules.law import InForce
@@ -39,7 +39,7 @@ WRITTEN = {"accept", "reject", "withdraw", "take_back"}
 APART = timedelta(seconds=1.5)
 """Nothing is told nearer than that to a moment at which something happens by itself."""
 HORIZON = timedelta(seconds=40)
-"""After that nobody does anything but close."""
+"""After that nobody does anything but close; in a brief run sooner."""
 LONG = timedelta(minutes=5)
 """Clocks that are due later are left running."""
 
@@ -107,8 +107,8 @@ def as_sent(grant: Grant, command: Command, key: str) -> Command:
 class Writer:
     """Writes the stories of one seed. `laws` are the contracts in force by name, `grant` is the sender's token."""
 
-    def __init__(self, seed: int, laws: dict[str, InForce], grant: Grant) -> None:
-        self._seed, self._laws, self._grant = seed, laws, grant
+    def __init__(self, seed: int, laws: dict[str, InForce], grant: Grant, horizon: timedelta = HORIZON) -> None:
+        self._seed, self._laws, self._grant, self._horizon = seed, laws, grant, horizon
 
     def write(self, number: int, began: datetime) -> Story:
         """The story of this number, beginning now."""
@@ -129,7 +129,7 @@ class Writer:
         story = Story(number, opening, began, random.random() < 0.2, refused)
         if not refused:
             start = self._grant.opening(OpenComplaint.model_validate(opening))
-            _Pen(story, random, self._grant, Tale(self._laws[name], start, began)).write()
+            _Pen(story, random, self._grant, Tale(self._laws[name], start, began)).write(self._horizon)
         return story
 
 
@@ -142,10 +142,11 @@ class _Pen:
         self._entries: dict[int, int] = {}
         """Which step an entry of the ledger records."""
 
-    def write(self) -> None:
+    def write(self, horizon: timedelta) -> None:
+        """The whole story."""
         story, random = self._story, self._random
         story.tale = self._tale
-        while self._now < story.began + HORIZON * random.uniform(0.3, 1):
+        while self._now < story.began + horizon * random.uniform(0.3, 1):
             part = random.choice(PARTS) if random.random() < 0.5 else (random.choice(TOLD),)
             for name in part:
                 self._pass(timedelta(seconds=random.uniform(0.5, 6)))

@@ -1,4 +1,4 @@
-"""The fault-free run: one story told to the pure core, where every message arrives and every timer is served on time."""
+"""The fault-free run: one story told to the pure core, where everything arrives and every timer is served on time."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ from storage import recording, registry
 
 def install() -> None:
     """Put the points of the worker into what it calls."""
-    registry.register = after("registering", registry.register)  # type: ignore[assignment]
-    recording.record = after("decided", recording.record)  # type: ignore[assignment]
-    records.poke = before("recorded", records.poke)  # type: ignore[assignment]
+    registry.register = after("registering", registry.register)
+    recording.record = after("decided", recording.record)
+    records.poke = before("recorded", records.poke)  # type: ignore[attr-defined]
     PostOffice._send = before("claimed", PostOffice._send)  # type: ignore[method-assign]  # noqa: SLF001
     Mailer.send = after("taken", Mailer.send)  # type: ignore[method-assign]
     PostOffice._record = after("settled", PostOffice._record)  # type: ignore[method-assign]  # noqa: SLF001

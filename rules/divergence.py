@@ -62,9 +62,7 @@ def go_on(
         moved = _moved(fact, case.seq + 1, places)
         if found := there.get(_said(moved)):
             places[fact.seq] = found.pop(0)
-        elif fact.type in FOLLOWING and fact.data.get("act") in refused_facts:
-            continue
-        elif case.closed and fact.type in OUTCOMES:
+        elif _idle(fact, refused_facts, closed=case.closed is not None):
             continue
         elif case.closed and not _taken_when_closed(fact):
             refused = refuse(case, str(fact.data.get("command", fact.type)), "The complaint was closed already.", now)
@@ -79,6 +77,11 @@ def go_on(
                 kept[moved.seq] = texts[fact.seq]
     case, judged = settle(case, law, now)
     return Decision(case, entries + judged, kept)
+
+
+def _idle(fact: Entry, refused: set[int], *, closed: bool) -> bool:
+    """Whether nothing has to be said of a fact: what it follows from was refused, or nobody needs it any more."""
+    return (fact.type in FOLLOWING and fact.data.get("act") in refused) or (closed and fact.type in OUTCOMES)
 
 
 def _taken_when_closed(fact: Entry) -> bool:

@@ -1,4 +1,4 @@
-"""Going on from a ledger that a run before wrote and did not live to remember: nothing is lost, nothing is taken twice."""
+"""Going on from a ledger that a dead run wrote: nothing is lost, and nothing is taken twice."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_closing_that_stands_elsewhere_is_the_same_closing() -> None:
 
 
 def test_an_act_that_came_too_late_is_refused_with_what_follows_from_it() -> None:
-    """The ledger ends with an acceptance; a withdrawal decided before it is one refusal in the queue, and no closing."""
+    """The ledger ends with an acceptance; a withdrawal decided elsewhere is one refusal in the queue, no closing."""
     recorded, again = opened(), opened()
     for story in (recorded, again):
         story.tell("answer", "2026-03-02 10:01", key="a")

@@ -1,0 +1,234 @@
+"""The judges of `make faults` catch what they are there for: each check fails when there is something to find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from faults.injector import Injector, plans
+from faults.judge import changed, crossed, differences, step_by_step
+from faults.laws import GONE, NAMES, contract
+from faults.mails import Mails, NoticeRow
+from faults.points import OF_GATEWAY, OF_WORKER, POINTS
+from faults.post import TALKS, MailServer, Received
+from faults.run import unreached
+from faults.stories import NUMBERS, Story, Writer, as_sent
+from rules.access import Grant
+from rules.commands import COMMANDS, Command, OpenComplaint
+from rules.law import law_of
+from rules.ledger import Entry
+
+GRANT = Grant(
+    token="t1", scopes=("open", "act"), roles=("handler",), reports_for=("complainant", "principal", "third_party")
+)
+LAWS = {
+    name: law_of(contract(n).model_dump(mode="json", by_alias=True, exclude_none=True)) for n, name in enumerate(NAMES)
+}
+BEGAN = datetime(2026, 11, 20, 9, 50, tzinfo=UTC)
+
+
+def told(wanted: Callable[[Story, list[Entry]], bool], seed: int = 1) -> tuple[Story, list[Entry]]:
+    """The first story of a seed that is worth looking at, with its fault-free ledger."""
+    writer = Writer(seed, LAWS, GRANT)
+    for number in range(400):
+        story = writer.write(number, BEGAN)
+        if story.tale is not None and wanted(story, story.tale.entries):
+            return story, list(story.tale.entries)
+    raise AssertionError("no story of this seed is so")
+
+
+def wrong(story: Story, entries: Sequence[Entry]) -> str | None:
+    """What the first judge says of a ledger."""
+    assert story.tale is not None
+    numbers = {entry.key: entry.seq for entry in story.tale.entries if entry.key is not None}
+    sent: dict[str, Command] = {}
+    for index, step in enumerate(story.steps):
+        if not step.refused:
+            body = step.body | ({NUMBERS[step.name]: numbers[story.key(step.of)]} if step.of is not None else {})
+            sent[story.key(index)] = as_sent(GRANT, COMMANDS[step.name].model_validate(body), story.key(index))
+    start = GRANT.opening(OpenComplaint.model_validate(story.opening))
+    return step_by_step(entries, start, story.tale.law, sent)
+
+
+def renumbered(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries as a ledger without a gap."""
+    return [entry.model_copy(update={"seq": seq}) for seq, entry in enumerate(entries, 1)]
+
+
+def rungs(entries: Sequence[Entry]) -> list[int]:
+    """Where rungs stand that told somebody."""
+    return [at for at, entry in enumerate(entries) if entry.type == "rung_reached" and entry.notices]
+
+
+@pytest.fixture(scope="module")
+def missed() -> tuple[Story, list[Entry]]:
+    """A story with several rungs."""
+    return told(lambda _, entries: len(rungs(entries)) > 4)
+
+
+def test_a_ledger_as_it_should_be_is_no_finding() -> None:
+    """Forty stories of every kind, played without faults: no judge finds anything."""
+    writer = Writer(7, LAWS, GRANT)
+    for number in range(40):
+        story = writer.write(number, BEGAN)
+        if story.tale is not None:
+            entries = story.tale.entries
+            assert wrong(story, entries) is None
+            assert differences(entries, entries) == changed(entries, entries) == []
+
+
+def test_a_story_is_the_same_whenever_it_is_played() -> None:
+    """Seed and number decide it: seven hours later each act and each judgement comes at the same second of it."""
+    for number in range(20):
+        one, other = (Writer(3, LAWS, GRANT).write(number, BEGAN + timedelta(hours=h, seconds=h)) for h in (0, 7))
+        if one.tale is not None and other.tale is not None:
+            first, second = (
+                [(e.type, e.key, e.occurred_at - began) for e in tale.entries]
+                for tale, began in ((one.tale, one.began), (other.tale, other.began))
+            )
+            assert first == second
+
+
+def test_a_lost_rung_is_found(missed: tuple[Story, list[Entry]]) -> None:
+    """A rung that never came on record, though all around it stands."""
+    story, entries = missed
+    at = rungs(entries)[1]
+    less = renumbered([*entries[:at], *entries[at + 1 :]])
+    assert wrong(story, less)
+    assert differences(entries, less)
+
+
+def test_a_rung_out_of_order_is_found(missed: tuple[Story, list[Entry]]) -> None:
+    """Two rungs that were recorded the wrong way round."""
+    story, entries = missed
+    one, other = rungs(entries)[:2]
+    swapped = list(entries)
+    swapped[one], swapped[other] = entries[other], entries[one]
+    assert wrong(story, renumbered(swapped))
+
+
+def test_a_rung_that_fired_twice_is_found(missed: tuple[Story, list[Entry]]) -> None:
+    """The same step of a ladder a second time."""
+    story, entries = missed
+    at = rungs(entries)[0]
+    more = renumbered([*entries[: at + 1], entries[at], *entries[at + 1 :]])
+    assert wrong(story, more)
+    assert differences(entries, more)
+
+
+def test_a_changed_ledger_is_found(missed: tuple[Story, list[Entry]]) -> None:
+    """Another time, another word, another recipient in any single entry."""
+    story, entries = missed
+    for at, entry in enumerate(entries):
+        later = entry.model_copy(update={"occurred_at": entry.occurred_at + timedelta(seconds=1)})
+        if not entry.data.get("occurred_at_given"):
+            assert wrong(story, [*entries[:at], later, *entries[at + 1 :]]), entry.type
+    at = rungs(entries)[0]
+    notice = entries[at].notices[0].model_copy(update={"role": "handler.director"})
+    assert wrong(story, [*entries[:at], entries[at].model_copy(update={"notices": (notice,)}), *entries[at + 1 :]])
+
+
+def test_an_act_that_was_lost_is_found() -> None:
+    """A command that was answered and does not stand in the ledger changes acts and outcome."""
+    _, entries = told(lambda _, e: any(entry.type == "clock_met" and entry.data.get("parts") for entry in e))
+    acts = [at for at, entry in enumerate(entries) if entry.key is not None]
+    for at in acts:
+        assert changed(entries, renumbered([*entries[:at], *entries[at + 1 :]]))
+        assert differences(entries, renumbered([*entries[:at], *entries[at + 1 :]]))
+
+
+def test_another_outcome_of_a_clock_is_found() -> None:
+    """Met where the fault-free run misses it, by whichever entry."""
+    _, entries = told(lambda _, e: any(entry.type == "clock_missed" for entry in e))
+    at = next(at for at, entry in enumerate(entries) if entry.type == "clock_missed")
+    met = entries[at].model_copy(update={"type": "clock_met"})
+    without = [entry for entry in entries[at + 1 :] if entry.type not in ("clock_done", "miss_refuted", "clock_ended")]
+    assert any("instead of" in line for line in changed(entries, renumbered([*entries[:at], met, *without])))
+
+
+def test_an_act_is_heard_late_only_across_a_moment() -> None:
+    """What is taken for the reason of a difference is one: something happens by itself between act and hearing."""
+    _, entries = told(lambda _, e: any(entry.key for entry in e) and bool(rungs(e)))
+    act = next(entry for entry in entries if entry.key is not None)
+    rung = entries[rungs(entries)[0]]
+    before = act.model_copy(update={"occurred_at": rung.occurred_at - timedelta(seconds=2)})
+    heard = {"recorded_at": rung.occurred_at + timedelta(seconds=1)}
+    assert crossed([rung], [before.model_copy(update=heard)], timedelta())
+    assert not crossed([rung], [before.model_copy(update={"recorded_at": before.occurred_at})], timedelta())
+
+
+KEY, OTHER = "small/R-1/first_response#1@due/handler.manager", "small/R-1/visit#1@due/handler.gone"
+PLANNED = {KEY: "small/R-1", OTHER: "small/R-1"}
+ROW = NoticeRow(KEY, "small/R-1", "handler.manager", "m1", accepted=True, undeliverable=False, acknowledged=False)
+GONE_ROW = NoticeRow(OTHER, "small/R-1", GONE, "m2", accepted=False, undeliverable=True, acknowledged=False)
+CLAIMS = [("m1", [KEY]), ("m2", [OTHER])]
+WIRE = [Received("<m1@x>", ("a@example.com",), "1")]
+
+
+def said(
+    rows: Sequence[NoticeRow] = (ROW, GONE_ROW),
+    claims: Sequence[tuple[str, Sequence[str]]] = CLAIMS,
+    received: Sequence[Received] = WIRE,
+) -> list[str]:
+    """What the judge of mails says, without whom of."""
+    return [finding.what for finding in Mails(PLANNED, rows, claims, received, "x").findings()]
+
+
+def test_mails_as_they_should_be_are_no_finding() -> None:
+    """One notice that was accepted, one that could not be, and a copy of the same mail on the wire."""
+    assert said() == []
+    assert said(received=WIRE * 3) == []
+    assert Mails(PLANNED, (ROW, GONE_ROW), CLAIMS, WIRE * 3, "x").copies == 2
+
+
+@pytest.mark.parametrize(
+    ("found", "what"),
+    [
+        (said(rows=(GONE_ROW,)), "stands in no table"),
+        (said(rows=(ROW._replace(message=None, accepted=False), GONE_ROW), received=[]), "never claimed"),
+        (said(rows=(ROW._replace(accepted=False), GONE_ROW)), "never sent"),
+        (said(rows=(ROW._replace(accepted=False, undeliverable=True), GONE_ROW)), "became undeliverable"),
+        (said(rows=(ROW, GONE_ROW._replace(accepted=True, undeliverable=False))), "became accepted"),
+        (said(rows=(ROW, GONE_ROW, ROW._replace(key="small/R-1/x"))), "in no ledger"),
+        (said(claims=[*CLAIMS, ("m3", [KEY])]), "claimed 2 times"),
+        (said(received=[]), "no mail server took it"),
+        (said(received=[*WIRE, Received("<m9@x>", (), "1")]), "was never claimed"),
+        (said(received=[*WIRE, Received("<m1@x>", (), "2")]), "2 contents"),
+    ],
+)
+def test_what_is_wrong_with_mails_is_found(found: list[str], what: str) -> None:
+    """A lost notice, a doubled claim, another end than the story's, a copy that cannot be recognised."""
+    assert any(what in line for line in found)
+
+
+def test_a_notice_acknowledged_before_it_was_sent_is_not_lost() -> None:
+    """Whoever answered a notice need not be mailed it any more."""
+    answered = ROW._replace(message=None, accepted=False, acknowledged=True)
+    assert said(rows=(answered, GONE_ROW), claims=CLAIMS[1:], received=[]) == []
+
+
+def test_every_point_has_its_victims() -> None:
+    """All three die at each point of a worker, the gateway at each of its own, and each of them at any moment."""
+    wanted = plans(1, 3)
+    assert {(plan.point, plan.victim) for plan in wanted if plan.point} == {
+        *((point, victim) for point in OF_WORKER for victim in ("worker", "temporal", "postgres")),
+        *((point, "gateway") for point in OF_GATEWAY),
+    }
+    assert {plan.victim for plan in wanted if not plan.point} == {"worker", "temporal", "postgres", "gateway", "mail"}
+    assert plans(1, 3) == wanted
+
+
+def test_a_storm_in_which_something_never_happened_fails() -> None:
+    """A point that nobody reached, a kill that never came, a trouble of the mail server that never came up."""
+    wanted, mail = plans(1, 1), MailServer(1)
+    injector = Injector(1, wanted, mail)
+    injector.left.clear()
+    injector.reached.update(list(POINTS))
+    mail.troubles.update(list(TALKS))
+    assert unreached(injector, mail, wanted) == []
+    del injector.reached["taken"], mail.troubles["drips"]
+    injector.left.append(wanted[0])
+    injector.failed.append("worker: nothing was recorded")
+    assert len(unreached(injector, mail, wanted)) == 4
