@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test lint format bench lock
+.PHONY: help install up demo test lint format bench faults lock
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ bench: install ## working time against what people use instead; what a complaint
 	$(BIN)/python -m bench.costs
 	$(BIN)/python -m bench.codec
 	$(BIN)/python -m bench.http
+
+faults: install ## everything killed at every point, against a run without faults; OPTIONS="--seed 2 --complaints 50"
+	@$(BIN)/python -m faults $(OPTIONS)
 
 lock: install ## newest allowed version of everything, with hashes, into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group bench --universal --python-version 3.11 \
