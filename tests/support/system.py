@@ -24,7 +24,6 @@ from storage import contracts, directory
 from storage.database import create_engine, transaction
 from tests.support.wait import eventually
 from worker import worker
-from workflows.search_attributes import at_start
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "contracts").glob("*.yaml"))
@@ -57,7 +56,6 @@ class System:
             start,
             id=f"complaint/{contract}/{reference}",
             task_queue=self.settings.task_queue,
-            search_attributes=at_start(start),
         )
 
     async def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
