@@ -94,6 +94,7 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
                 ],
                 graceful_shutdown_timeout=timedelta(seconds=20),
                 max_concurrent_workflow_tasks=WORKFLOW_TASKS,
+                max_cached_workflows=settings.worker_cache,
             ) as running,
         ):
             yield running
