@@ -100,6 +100,7 @@ async def worker(client: Client, settings: Settings, runner: WorkflowRunner = UN
                 graceful_shutdown_timeout=timedelta(seconds=20),
                 max_concurrent_workflow_tasks=WORKFLOW_TASKS,
                 workflow_runner=runner,
+                max_cached_workflows=settings.worker_cache,
             ) as running,
         ):
             yield running
