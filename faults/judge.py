@@ -197,8 +197,8 @@ def changed(expected: Sequence[Entry], found: Sequence[Entry], untold: Collectio
     """Clocks with another outcome, and acts that are missing, too many or in another order.
 
     A clock that only one side has counts when it says something: one that a miss set going, and the refutation of that
-    miss ended, is an ended clock more. A clock whose end was heard only after its due was missed until then, and a miss
-    stays on record (invariant 2). `untold` are the keys of acts that nobody told, having nothing to answer.
+    miss ended, is an ended clock more. A clock whose end was heard only after its due is missed when somebody looked in
+    between, and a miss stays on record (invariant 2). `untold` are the keys of acts that nobody told, having nothing to answer.
     """
     problems = []
     acts, wanted_acts = facts(found), facts(expected, untold)
@@ -208,8 +208,8 @@ def changed(expected: Sequence[Entry], found: Sequence[Entry], untold: Collectio
     heard_late = crossed(expected, found, timedelta())
     for key in sorted(wanted.keys() | there.keys()):
         one, other = wanted.get(key, "ended"), there.get(key, "ended")
-        over = one.endswith("ended") and (other.endswith("ended") or (other.endswith("never done") and heard_late))
-        if one != other and not over:
+        ended = all(became.endswith(("ended", "never done") if heard_late else "ended") for became in (one, other))
+        if one != other and not ended:
             problems.append(f"{key}: {other} instead of {one}")
     return problems
 
