@@ -198,7 +198,8 @@ def changed(expected: Sequence[Entry], found: Sequence[Entry], untold: Collectio
 
     A clock that only one side has counts when it says something: one that a miss set going, and the refutation of that
     miss ended, is an ended clock more. A clock whose end was heard only after its due is missed when somebody looked in
-    between, and a miss stays on record (invariant 2). `untold` are the keys of acts that nobody told, having nothing to answer.
+    between, and a miss stays on record (invariant 2). `untold` are the keys of acts that nobody told, having nothing to
+    answer.
     """
     problems = []
     acts, wanted_acts = facts(found), facts(expected, untold)

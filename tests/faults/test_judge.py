@@ -26,6 +26,7 @@ GRANT = Grant(
 LAWS = {
     name: law_of(contract(n).model_dump(mode="json", by_alias=True, exclude_none=True)) for n, name in enumerate(NAMES)
 }
+ZERO = timedelta()
 BEGAN = datetime(2026, 11, 20, 9, 50, tzinfo=UTC)
 
 
@@ -146,6 +147,24 @@ def test_another_outcome_of_a_clock_is_found() -> None:
     met = entries[at].model_copy(update={"type": "clock_met"})
     without = [entry for entry in entries[at + 1 :] if entry.type not in ("clock_done", "miss_refuted", "clock_ended")]
     assert any("instead of" in line for line in changed(entries, renumbered([*entries[:at], met, *without])))
+
+
+def test_a_clock_that_ended_and_was_missed_is_found_unless_its_end_was_heard_late() -> None:
+    """Two ends of one clock are the same only where somebody may have looked between the end and its hearing."""
+
+    def one_that_ends(_: Story, entries: list[Entry]) -> bool:
+        end = next((e for e in entries if e.type == "clock_ended" and e.data["obligation"] == "resolution"), None)
+        return (
+            end is not None
+            and not any(e.type == "clock_missed" for e in entries)
+            and not crossed(entries, entries, ZERO)
+        )
+
+    _, entries = told(one_that_ends)
+    at = next(at for at, e in enumerate(entries) if e.type == "clock_ended" and e.data["obligation"] == "resolution")
+    missed = entries[at].model_copy(update={"type": "clock_missed"})
+    other = [*entries[:at], missed, *entries[at + 1 :]]
+    assert any("never done instead of" in line for line in changed(entries, other))
 
 
 def test_an_act_is_heard_late_only_across_a_moment() -> None:
