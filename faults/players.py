@@ -214,9 +214,11 @@ class Stage:
 
 
 class Pulse:
-    """Tells one complaint something every second, so that it shows how long nothing works."""
+    """Tells one complaint something every second or as often as it answers, so that it shows how long nothing works."""
 
     EVERY = 1.0
+    AT_ONCE = 3
+    """Beats on their way; where nothing answers, more of them would only keep the server from recovering."""
 
     def __init__(self, stage: Stage, seed: int) -> None:
         self._stage = stage
@@ -255,6 +257,8 @@ class Pulse:
     async def _run(self) -> None:
         number = 0
         while True:
+            if len(self._beats) >= self.AT_ONCE:
+                await asyncio.wait(self._beats, return_when="FIRST_COMPLETED")
             number += 1
             key = f"pulse-{number}"
             self.begun[key] = datetime.now(UTC)
