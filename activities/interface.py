@@ -84,6 +84,9 @@ class Registered(Value):
     """SHA-256 of the contract version in force at receipt."""
     contract: dict[str, Any] | None = None
     """The contract itself, with the calendar's years from receipt on: makes a replay self-contained."""
+    answers_as_recorded: bool = False
+    """Whether a command is answered with where its entry stands in the ledger. Histories from before do not say so,
+    and answer with where it was decided to stand."""
 
 
 class Rejected(Value):

@@ -76,7 +76,11 @@ class Records:
                 ),
             )
         return Registered(
-            standing=found.standing, message=found.message, version=found.version, contract=found.snapshot
+            standing=found.standing,
+            message=found.message,
+            version=found.version,
+            contract=found.snapshot,
+            answers_as_recorded=True,
         )
 
     @activity.defn(name=REJECT)
@@ -144,7 +148,11 @@ class Records:
             nobody = Outcome(notice=one.notice, accepted=False, at=now, reason=one.reason)
             await report(self._client, one.complaint, nobody)
         return Registered(
-            standing=found.standing, message=found.message, version=found.version, contract=found.snapshot
+            standing=found.standing,
+            message=found.message,
+            version=found.version,
+            contract=found.snapshot,
+            answers_as_recorded=True,
         )
 
     @asynccontextmanager

@@ -170,7 +170,8 @@ class Complaint(Updates):
 
     async def reload(self) -> None:
         """After a reset other entries may stand in the ledger than this run decided: the ledger is the truth."""
-        ledger = await durable(LOAD, Stream(complaint=self.case.id), Ledger, "load the ledger")
+        ledger = await durable(LOAD, Stream(complaint=self.case.id), Ledger, "load the ledger", away=self.outbox.wait)
+        self.outbox.stuck = False
         decision = go_on(list(ledger.entries), self.outbox.entries, self.outbox.texts, self.law, workflow.now())
         self.outbox.clear()
         self.apply(decision)
@@ -202,7 +203,20 @@ class Complaint(Updates):
         counting.command(self.case.contract, command.name, "taken" if decision.entries else "repeated")
         opens = decision.opens.reference if decision.opens else None
         seq = decision.entries[0].seq if decision.entries else decision.repeats
+        if self.registered.answers_as_recorded:
+            seq = await self.place(parsed)
         return Taken(complaint=self.case.id, seq=seq, event=command.event, opens=opens)
+
+    async def place(self, command: Command) -> int:
+        """Where the entry of a command stands. That may be elsewhere than it was decided to: a run that died may have
+        recorded something there before anybody knew. While Postgres is away, nobody waits to see.
+        """
+        info = workflow.current_update_info()
+        key = command.key or (info.id if info else "")
+        await workflow.wait_condition(lambda: not self.outbox.holds(key) or self.records.done())
+        if key not in self.case.keys:
+            raise ApplicationError("The complaint was closed already.", type="Refused", non_retryable=True)
+        return self.case.keys[key][1]
 
     async def agreed(self, command: Merge | UndoMerge) -> Decision:
         """The decision once the other complaint has agreed. Where this one cannot change after all, that is undone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
@@ -27,11 +28,13 @@ MOST_BYTES = 1_000_000
 Result = TypeVar("Result")
 
 
-async def durable(name: str, argument: Value, result: type[Result], summary: str) -> Result:
+async def durable(
+    name: str, argument: Value, result: type[Result], summary: str, away: Callable[[], None] | None = None
+) -> Result:
     """Run an activity until it succeeds: once as a local activity, then as a regular one without end.
 
     The local one costs one event and no round trip. It gets a single short try, since a workflow task is held while it
-    runs; when the neighbour is away, the regular one waits for it beside the clocks.
+    runs; when the neighbour is away, the regular one waits for it beside the clocks, and `away` is told so before.
     """
     try:
         done: Result = await workflow.execute_local_activity(
@@ -45,6 +48,8 @@ async def durable(name: str, argument: Value, result: type[Result], summary: str
     except FailureError as error:
         if is_cancelled_exception(error):
             raise
+        if away is not None:
+            away()
         done = await insistent(name, argument, result, summary)
     return done
 
@@ -71,6 +76,8 @@ class Outbox:
         self.entries: list[Entry] = []
         self.texts: dict[int, dict[str, str]] = {}
         self.sizes: dict[int, int] = {}
+        self.stuck = False
+        """Whether Postgres is away and the oldest entries wait for it: nobody is to wait with them."""
 
     def add(self, entries: list[Entry], texts: dict[int, dict[str, str]]) -> None:
         self.entries += entries
@@ -88,12 +95,22 @@ class Outbox:
         self.texts.clear()
         self.sizes.clear()
 
+    def holds(self, key: str) -> bool:
+        """Whether the entry of this command will be on record in a moment, and is not yet."""
+        return not self.stuck and any(entry.key == key for entry in self.entries)
+
+    def wait(self) -> None:
+        """Postgres is away."""
+        self.stuck = True
+
     async def record(self, stage: Stage) -> Recorded:
         """Record the oldest entries. Where the ledger holds others in their place, they stay here."""
         entries = self._oldest()
         texts = {entry.seq: self.texts[entry.seq] for entry in entries if entry.seq in self.texts}
         batch = Batch(complaint=self.complaint, version=self.version, stage=stage, entries=entries, texts=texts)
-        recorded = await durable(RECORD, batch, Recorded, f"record {entries[0].seq}–{entries[-1].seq}")
+        summary = f"record {entries[0].seq}–{entries[-1].seq}"
+        recorded = await durable(RECORD, batch, Recorded, summary, away=self.wait)
+        self.stuck = False
         if recorded.diverged:
             return recorded
         del self.entries[: len(entries)]

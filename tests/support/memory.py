@@ -38,6 +38,7 @@ class Memory:
         """Roles behind which nobody stands."""
         self.calls = 0
         self.loads = 0
+        self.answers_as_recorded = True
 
     @property
     def activities(self) -> list[Callable[..., Any]]:
@@ -58,7 +59,7 @@ class Memory:
             if first.digest == asked.digest:
                 return Registered(standing="duplicate")
             return Registered(standing="conflict", message="The reference has other content; use a new one.")
-        return Registered(standing="new", version="v1", contract=SMALL)
+        return Registered(standing="new", version="v1", contract=SMALL, answers_as_recorded=self.answers_as_recorded)
 
     @activity.defn(name=RECORD)
     async def record(self, batch: Batch) -> Recorded:
