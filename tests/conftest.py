@@ -17,7 +17,6 @@ from tests.support.system import System, running
 from tests.support.temporal import start_real, start_virtual
 from workflows.search_attributes import ALL
 
-
 # How long an example takes is a matter for benchmarks: a busy machine is no failure.
 hypothesis.register_profile("untimed", deadline=None)
 hypothesis.load_profile("untimed")
