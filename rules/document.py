@@ -26,7 +26,7 @@ LIMIT_MERGES = 300
 """Most merges (`<<`): each one costs as much as all before it, and thousands would take minutes."""
 
 _BLANK = re.compile(r"\s*|.*_{3,}.*", re.DOTALL)
-_NO_TEXT = re.compile(r"[^\t\n -~\x80-\ud7ff\ue000-\U0010ffff]|[\x80-\x9f]")
+NO_TEXT = re.compile(r"[^\t\n -~\x80-\ud7ff\ue000-\U0010ffff]|[\x80-\x9f]")
 """Control characters, and halves of characters: they pass for text here and break what shows or stores it later."""
 
 
@@ -123,7 +123,7 @@ class _Reader:
             case None | str():
                 if node is None or _BLANK.fullmatch(node):
                     self.blanks.append(path)
-                elif odd := _NO_TEXT.search(node):
+                elif odd := NO_TEXT.search(node):
                     raise BadDocument(line, f"has a character that is no text: U+{ord(odd[0]):04X}")
                 return None if node is None else str(node)
             case bool() | int() | float() | date():
@@ -138,7 +138,7 @@ class _Reader:
     def _key(self, key: Any, node: CommentedMap) -> str:
         if isinstance(key, bool) or not isinstance(key, (str, int)):
             raise BadDocument(node.lc.line + 1, f"has a key that is no text: {str(key)[:60]!r}")
-        if isinstance(key, str) and (odd := _NO_TEXT.search(key) or re.search(r"\n", key)):
+        if isinstance(key, str) and (odd := NO_TEXT.search(key) or re.search(r"\n", key)):
             raise BadDocument(node.lc.line + 1, f"has a key with a character that is no text: U+{ord(odd[0]):04X}")
         return str(key)
 

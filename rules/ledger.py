@@ -120,6 +120,7 @@ _SAID = {
     "dict_type": _NO_OBJECT,
     "tuple_type": "must be a list",
     "string_too_short": "is empty",
+    "too_short": "is empty",
     "string_unicode": "is not text: it holds half a character (a lone surrogate)",
 }
 

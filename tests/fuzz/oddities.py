@@ -149,7 +149,22 @@ def scribbled(draw: st.DrawFn, text: str) -> str:
     return draw(st.sampled_from(("\n", "\n", "\n", "\r\n", "\r"))).join(lines)
 
 
-_MARKS = ("&a ", "*a", "<<: *a", "!!python/object:os.system ", "!!binary ", "? ", "- ", "#", "'", '"', "{", "]", "|", "%")
+_MARKS = (
+    "&a ",
+    "*a",
+    "<<: *a",
+    "!!python/object:os.system ",
+    "!!binary ",
+    "? ",
+    "- ",
+    "#",
+    "'",
+    '"',
+    "{",
+    "]",
+    "|",
+    "%",
+)
 
 
 @st.composite
