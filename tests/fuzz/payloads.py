@@ -30,6 +30,7 @@ from rules.commands import COMMANDS
 from rules.values import Value
 from tests.fuzz.oddities import JSON, ODD_TEXT, bent
 from tests.fuzz.target import Tally
+from tests.support.random_stories import BODIES
 from tests.support.system import System
 from tests.support.wait import eventually
 
@@ -341,7 +342,7 @@ async def other_workflows(system: System, count: int, number: int | None = None)
 def _commands(count: int, number: int | None) -> list[tuple[str, list[Payload]]]:
     """Some of every command."""
     named = st.sampled_from(sorted(COMMANDS)).flatmap(
-        lambda name: st.tuples(st.just(name), arguments(texts_of(COMMANDS[name])))
+        lambda name: st.tuples(st.just(name), arguments(texts_of(COMMANDS[name]) | BODIES[name][0]))
     )
     return samples(named, count, number)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -224,7 +225,7 @@ async def test_a_start_on_a_schedule_is_refused_each_time(system: System, start:
     )
     for run in (first.first_execution_run_id, await eventually(lambda: _next_run(first))):
         handle = system.client.get_workflow_handle(id_, run_id=run)
-        assert "without a schedule" in str(await eventually(lambda run=handle: _said_at_its_end(run)))
+        assert "without a schedule" in str(await eventually(partial(_said_at_its_end, handle)))
         await unharmed(handle)
     await first.terminate()
     assert set((await written(system)).values()) == {0}
