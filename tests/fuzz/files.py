@@ -63,11 +63,12 @@ _INSIDE = re.compile(r"Traceback|<[\w.]+ object at 0x|object has no attribute|un
 
 
 def of_yaml(texts: list[str]) -> st.SearchStrategy[bytes]:
-    """Files like these with faults: in their lines, in their values, in their bytes."""
+    """Files like these, now and then as they are, else with faults: in their lines, in their values, in their bytes."""
     lines = st.sampled_from(texts).flatmap(scribbled)
     values = st.sampled_from([_plain(text) for text in texts]).flatmap(bent).map(_dumped)
     laughing = st.sampled_from(texts).map(lambda text: LAUGHS + text)
-    return written(lines | lines | values | values | values | laughing | st.text(max_size=60))
+    sound = st.sampled_from(texts)
+    return written(sound | lines | lines | values | values | values | laughing | st.text(max_size=60))
 
 
 def _plain(text: str) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.fuzz import files, http, payloads, tables, words
+from tests.fuzz import files, http, tables, temporal, words
 from tests.fuzz.target import Tally, Target, tried
 from tests.support.system import System
 
@@ -25,12 +25,12 @@ def test_whatever_is_handed_over_is_taken_or_refused(
     _told(tally, record_property)
 
 
-@pytest.mark.parametrize("send", [*payloads.ALL, *http.ALL], ids=lambda send: send.__name__)
+@pytest.mark.parametrize("send", [*temporal.ALL, *http.ALL], ids=lambda send: send.__name__)
 async def test_whatever_is_sent_is_answered(
     system: System, send: Live, record_property: Callable[[str, object], None]
 ) -> None:
     """Any payloads to any handler, and what the API allows and what not: nothing crashes, no workflow is wedged."""
-    tally = await send(system, 60, None)
+    tally = await send(system, 100, None)
     _told(tally, record_property)
     assert tally.crashes.total() == 0, next(iter(tally.examples.values()))
     assert tally.wedged == 0
