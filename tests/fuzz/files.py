@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from rules.commands import COMMANDS
 from rules.contract import Contract
 from rules.contract_file import BadContract, read
 from rules.decide import decide
@@ -116,8 +116,6 @@ def lived(contract: Contract) -> None:
 
 
 def _answered(story: Story, now: datetime) -> None:
-    from rules.commands import COMMANDS  # noqa: PLC0415  beside its only use
-
     for name, body in (("respond", {"text": "x"}), ("withdraw", {})):
         try:
             story.note(decide(story.case, story.law, COMMANDS[name].model_validate(body), now, None, "cli"))
@@ -167,7 +165,6 @@ TEXTS = [file.read_text(encoding="utf-8") for file in SHIPPED]
 SHORT = min(TEXTS, key=len)
 DIRECTORIES = [PEOPLE, PEOPLE, (ROOT / "contracts" / "people" / "directory.yaml").read_text(encoding="utf-8")]
 
-Judge = Callable[[Any], bool]
 TARGETS = [
     Target("contract files", of_yaml([SHORT, SHORT, *TEXTS]), _contract),
     Target("directory files", of_yaml(DIRECTORIES), _directory),

@@ -26,7 +26,7 @@ from rules.commands import COMMANDS
 from tests.fuzz.oddities import ODD_TEXT
 from tests.fuzz.payloads import OTHERS, arguments, commands, samples, sendable, start_of
 from tests.fuzz.target import Tally
-from tests.support import history
+from tests.support.history import failures
 from tests.support.system import System
 from tests.support.wait import eventually
 
@@ -89,11 +89,9 @@ class Sender:
 
 
 async def _unharmed(handle: Handle) -> bool:
-    try:
-        await history.unharmed(handle)
-    except AssertionError:
-        return False
-    return True
+    """No task failed, but for one that a loaded machine held up: Temporal takes that for a deadlock, and does it again."""
+    messages = [event.workflow_task_failed_event_attributes.failure.message async for event in failures(handle)]
+    return all("TMPRL1101" in message for message in messages)
 
 
 async def refusal(call: Awaitable[Any]) -> str:

@@ -17,13 +17,16 @@ from rules import terms
 from rules.calendar import WorkingCalendar
 from rules.calendar_spec import CalendarSpec
 from rules.contract import Language
+from rules.events import Event, EventType
 from rules.grammar import EXAMPLES, TermError, parse_term
 from starter.delivery_reports import LONGEST_REASON, MOST_IDS, read_report
+from templates.events import Announcer, told_of
 from templates.letter import GRAVITY, Answer, Letter, Line, Onward, Task
 from templates.lines import gathered
 from templates.rendering import SUBJECT_LIMIT, Renderer
 from tests.fuzz.oddities import JSON, ODD_TEXT, TEXTS, scribbled, written
 from tests.fuzz.target import Target
+from tests.support.story import law
 from tests.support.system import ROOT
 
 
@@ -207,7 +210,7 @@ def _letter(letter: Letter) -> bool:
     words = RENDERER.mail(letter)
     assert not words.problem, words.problem
     assert len(words.subject) <= SUBJECT_LIMIT
-    assert words.subject.isprintable() or not re.search(r"[\r\n\x00]", words.subject)
+    assert words.subject.isprintable(), words.subject
     assert not (foreign := {part for part in markup(words.html) if FOREIGN.search(part)}), foreign
     if not any(re.search(r"None|Undefined|\{\{|\{%", text) for text in _values(letter)):
         for text in (words.subject, words.text, words.html):
@@ -241,7 +244,53 @@ def _values(letter: Letter) -> Iterator[str]:
         yield repr(line).replace("=None", "")
 
 
+# Announcements to a group's robot
+
+ANNOUNCER = Announcer(RENDERER)
+CONTRACT = law().contract
+WHEN = MOMENTS.map(datetime.isoformat)
+EVENTS = st.builds(
+    Event,
+    type=st.sampled_from(get_args(EventType)),
+    complaint=st.just("small/R-1"),
+    seq=st.just(2),
+    at=MOMENTS,
+    recorded_at=MOMENTS,
+    data=st.fixed_dictionaries(
+        {
+            "clause": FREE,
+            "obligation": st.sampled_from(("first_response", "none")),
+            "due": WHEN,
+            "rung": st.sampled_from(("0%", "50%", "due")),
+            "reason": st.sampled_from(("accepted", "silence", "unheard of")),
+            "report": st.sampled_from(("pending", "confirmed", "none")),
+            "lifted": st.booleans(),
+            "agrees": st.booleans(),
+            "provisional": st.booleans(),
+        },
+        optional={"was_due_at": WHEN, "late_seconds": st.integers(0, 10**9), "kind": FREE, "level": FREE},
+    ),
+)
+
+
+def _announced(given: tuple[list[Event], Language, datetime]) -> bool:
+    """In the template's words, with nothing in them that a robot would read as its own marks."""
+    events, language, now = given
+    contract = CONTRACT.model_copy(update={"language": language})
+    told = [told_of(event, contract, "https://ombud.example.com/c/token") for event in events]
+    for one in told:
+        block = ANNOUNCER.block(one, now)
+        assert block.startswith("**"), f"the plain words instead of the template's: {block}"
+        assert "None" in one.clause or not EMPTY.search(block.replace(one.clause, "")), block
+        assert not re.search(r"[<>#`]", block), block
+    assert ANNOUNCER.title(told).isprintable()
+    return True
+
+
+ANNOUNCED = st.tuples(st.lists(EVENTS, min_size=1, max_size=3), st.sampled_from(get_args(Language)), MOMENTS)
+
 TARGETS = [
+    Target("announcements", ANNOUNCED, _announced),
     Target("terms", st.tuples(TERMS, STARTS), _term),
     Target(
         "delivery reports", _mails() | _mails() | written(st.sampled_from(MAILS)) | st.binary(max_size=200), _report

@@ -20,7 +20,7 @@ def test_the_invariants_hold_after_every_step(record_property: Callable[[str, ob
     """Invariants 2, 5, 11, 12, 16 and 18 over random commands, odd fields, delays, outages and late reports."""
     FIGURES.clear()
     health = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Complaints,
         settings=settings(max_examples=150, stateful_step_count=20, deadline=None, suppress_health_check=health),
     )
