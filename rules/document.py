@@ -95,7 +95,8 @@ def parse(text: str) -> Document:
     except RecursionError:
         raise BadDocument(1, "is nested too deeply") from None
     except Exception as error:  # noqa: BLE001 - a date such as 2026-02-30, a merge with itself: each its own exception
-        raise BadDocument(1, f"is not valid YAML: {error}") from None
+        why = "has a key that is no text" if isinstance(error, TypeError) else f"is not valid YAML: {error}"
+        raise BadDocument(1, why) from None
     if root is None:
         raise BadDocument(1, "is empty")
     if not isinstance(root, CommentedMap):

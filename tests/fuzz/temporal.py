@@ -89,7 +89,7 @@ class Sender:
 
 
 async def _unharmed(handle: Handle) -> bool:
-    """No task failed, but for one that a loaded machine held up: Temporal takes that for a deadlock, and does it again."""
+    """No task failed, but for one that a loaded machine held up: a deadlock to Temporal, which has it done again."""
     messages = [event.workflow_task_failed_event_attributes.failure.message async for event in failures(handle)]
     return all("TMPRL1101" in message for message in messages)
 

@@ -278,6 +278,7 @@ WRONG_YAML = {
         1,
         "more than 300 merges",
     ),
+    "a key that is a section": ("contract: x\n? {a: b}\n: c\nx: {? {a: b} : c}\n", 1, "has a key that is no text"),
     "half a character": ('contract: x\ntitle: "\\ud83c"\n', 2, "no text: U+D83C"),
     "an escape sequence as a value": ('contract: x\ntitle: "\\e[31m"\n', 2, "no text: U+001B"),
     "a line end in a key": ('contract: x\n"a\\nb": 1\n', 1, "a key with a character that is no text: U+000A"),
