@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test lint format bench faults lock
+.PHONY: help install up demo test fuzz lint format bench faults lock
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ demo: install ## a handful of complaints against the running system, with clocks
 
 test: install ## every test
 	$(BIN)/python -m pytest -n auto
+
+FUZZ ?= --minutes 5
+fuzz: install ## minutes of bad input for everything that takes any; FUZZ='--minutes 10 --seed 7 --only calendars'
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 lint: install ## format, lint, types and who may import whom
 	$(BIN)/ruff format --check .
@@ -36,8 +40,9 @@ bench: install ## working time against what people use instead; what a complaint
 	$(BIN)/python -m bench.codec
 	$(BIN)/python -m bench.http
 
-faults: install ## everything killed at every point, against a run without faults; OPTIONS="--seed 2 --complaints 50"
-	@$(BIN)/python -m faults $(OPTIONS)
+FAULTS ?=
+faults: install ## minutes in which everything is killed at every point; FAULTS='--seed 2 --complaints 50'
+	@$(BIN)/python -m faults $(FAULTS)
 
 lock: install ## newest allowed version of everything, with hashes, into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group bench --universal --python-version 3.11 \
