@@ -37,8 +37,8 @@ class Results:
     heard_late: int = 0
     """Complaints that heard something only after it would have changed something; the outcome is the same."""
     renumbered: int = 0
-    """Commands whose entry stands under another number than the one they were answered with: answered while Postgres was
-    away, and decided again by a run after one that died."""
+    """Commands whose entry stands under another number than the one they were answered with: while Postgres was away,
+    and decided again by the run after one that died."""
     notices: int = 0
     mails: int = 0
     copies: int = 0
