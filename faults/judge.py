@@ -89,10 +89,10 @@ def _follow(entries: Sequence[Entry], start: OpenComplaint, law: InForce, sent: 
     at = 0
     while True:
         follows, there = decision.entries, entries[at : at + len(decision.entries)]
-        if later := _looked_later(follows, there):
-            # What a run that died had decided was taken over, and only then somebody looked again.
-            at += later
-            decision = tick(fold(list(entries[:at])), law, entries[at].recorded_at)
+        if taken_over := _taken_over(follows, there):
+            at += taken_over
+            unjudged = Decision(fold(list(entries[:at])))
+            decision = _next(unjudged, law, entries[at], sent)
             continue
         _same(follows, there)
         at += len(follows)
@@ -124,10 +124,15 @@ def _next(before: Decision, law: InForce, entry: Entry, sent: Mapping[str, Comma
     return decision
 
 
-def _looked_later(follows: Sequence[Entry], there: Sequence[Entry]) -> int:
-    """How many entries stand as they follow before the first judgement that was made at a later instant; else 0."""
+def _taken_over(follows: Sequence[Entry], there: Sequence[Entry]) -> int:
+    """How many entries stand as they follow before a judgement is put off: to a later instant, or behind another act.
+
+    So it is where a run took over what one before it had decided, and judged only then (`rules.divergence`). What was
+    put off follows all the same, and is waited for.
+    """
     for number, (wanted, found) in enumerate(zip(follows, there, strict=False)):
-        if number and found.type in JUDGED and found.recorded_at > wanted.recorded_at:
+        later = found.type not in JUDGED or found.recorded_at > wanted.recorded_at
+        if number and wanted.type in JUDGED and later:
             return number
         if _apart(wanted, found):
             return 0

@@ -42,7 +42,7 @@ QUIET = """
 SELECT (SELECT count(*) FROM notices n LEFT JOIN messages m ON m.id = n.message WHERE n.acknowledged_at IS NULL
         AND (m.id IS NULL OR m.accepted_at IS NULL AND m.undeliverable_at IS NULL))
      + (SELECT count(*) FROM messages WHERE accepted_at IS NULL AND undeliverable_at IS NULL)
-     + (SELECT count(*) FROM complaints WHERE closed_at IS NULL) = 0
+     + (SELECT count(*) FROM complaints WHERE closed_at IS NULL AND strpos(reference, '.') = 0) = 0
 """
 QUIET_WITHIN = 150.0
 """Seconds after the last player; a mail that failed several times is tried again after up to two minutes."""

@@ -155,7 +155,7 @@ class _Pen:
             self._clocks_gone_wrong()
         named = {step.of for step in story.steps}
         for index, step in enumerate(story.steps):
-            step.durable = not step.refused and index not in named and random.random() < 0.25
+            step.durable = not (step.refused or step.sees) and index not in named and random.random() < 0.25
             step.again = random.choice((0.0, 0.0, 1.0, 6.0)) if random.random() < 0.2 else None
         self._end()
 

@@ -119,6 +119,24 @@ def test_a_rung_that_fired_twice_is_found(missed: tuple[Story, list[Entry]]) -> 
     assert differences(entries, more)
 
 
+def test_a_judgement_may_be_put_off_behind_another_act_but_not_be_left_out() -> None:
+    """A run that took over two acts judges after both: no finding. Where it never judges, one."""
+
+    def place(entries: Sequence[Entry]) -> int | None:
+        """Where an act that met a clock is followed by one that did nothing else."""
+        for at, (act, met, after, then) in enumerate(zip(*(entries[n:] for n in range(4)), strict=False)):
+            if act.key and met.type == "clock_met" and after.key and then.recorded_at > after.recorded_at:
+                return at
+        return None
+
+    story, entries = told(lambda _, e: place(e) is not None)
+    at = place(entries) or 0
+    act, met, after = entries[at : at + 3]
+    put_off = met.model_copy(update={"recorded_at": after.recorded_at})
+    assert wrong(story, renumbered([*entries[:at], act, after, put_off])) is None
+    assert wrong(story, renumbered([*entries[:at], act, after]))
+
+
 def test_a_changed_ledger_is_found(missed: tuple[Story, list[Entry]]) -> None:
     """Another time, another word, another recipient in any single entry."""
     story, entries = missed
