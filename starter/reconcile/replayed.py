@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from temporalio import workflow
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
@@ -95,6 +96,8 @@ def _whole(found: Account, behind: int) -> bool:
 
 async def _replay(client: Client, history: WorkflowHistory, found: Account) -> _Told | None:
     """The complaint as one run leaves it; nothing for a run that never was one."""
+    if not any(event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED for event in history.events):
+        return None  # it has decided nothing yet, and a replay would wait for it to begin
     started = history.events[0].workflow_execution_started_event_attributes
     replayer = Replayer(
         workflows=[_Told],
@@ -119,10 +122,9 @@ def _join(found: Account, told: _Told, history: WorkflowHistory) -> None:
     found.registered = found.registered or told.registered
     found.case = found.case or told.case
     if told.start is not None:
-        first = history.events[0]
-        found.start = told.start
-        found.first_run = first.workflow_execution_started_event_attributes.first_execution_run_id
-        found.started_at = first.event_time.ToDatetime(told.case.recorded_at.tzinfo)
+        found.start, found.started_at = told.start, told.case.recorded_at
+        started = history.events[0].workflow_execution_started_event_attributes
+        found.first_run = started.first_execution_run_id
 
 
 @workflow.defn(name="Complaint")
