@@ -1,0 +1,373 @@
+"""What stands around the complaints: each kind of damage is planted, found, left alone, and healed with --apply."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from temporalio import workflow
+from temporalio.client import ScheduleUpdate, ScheduleUpdateInput, WorkflowHandle
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+import activities.post
+from activities.interface import post_id, retention_id, webhook_id
+from activities.records import Records
+from activities.schedule import keep_schedules
+from rules.decide import Decision
+from rules.events import EVENTS
+from rules.values import Actor
+from starter.client import Ombud
+from starter.reconcile.damage import Report
+from starter.reconcile.run import Wanted, reconcile
+from storage import circulars, feed, recording, registry, standing, webhooks
+from storage.content import Vault
+from storage.database import transaction
+from tests.reconcile.conftest import Reconcile, found, healed, quiet
+from tests.support.damage import as_of, everything
+from tests.support.smtp import NO_SUCH_USER, TRY_LATER, SmtpSink
+from tests.support.system import System
+from tests.support.wait import eventually
+from workflows.complaint import Complaint
+from workflows.search_attributes import LEVEL
+
+BY = Actor(role="operations", person="p.ops")
+LATE = {"level": "2", "kind": "complaint", "received_at": datetime.now(UTC) - timedelta(days=4)}
+ONE = "maintenance-service/A-1"
+
+
+async def test_a_table_that_is_wrong_is_made_right(settled: System, run: Reconcile) -> None:
+    """A notice without its row, and a row of no notice."""
+    await _opened(settled, **LATE)
+    await quiet(settled)
+    (gone,) = await settled.rows("SELECT key FROM notices ORDER BY key LIMIT 1")
+    async with transaction(settled.engine) as connection:
+        await connection.execute(text("DELETE FROM notices WHERE key = :key"), gone)
+        await connection.execute(text("UPDATE clocks SET due_at = due_at + interval '1 day' WHERE n = 1"))
+    report = await run()
+    assert ("table", f"notices {gone['key']}") in found(report)
+    assert {damage.kind for damage in report.damages} >= {"table"}
+    await healed(run)
+    assert await settled.rows("SELECT 1 FROM notices WHERE key = :key AND accepted_at IS NOT NULL", **gone)
+
+
+async def test_a_mail_whose_post_was_lost_is_sent(settled: System, run: Reconcile, smtp_sink: SmtpSink) -> None:
+    """Claimed, not sent, and nobody runs to send it; what waits behind it as well."""
+    smtp_sink.default = TRY_LATER
+    await _opened(settled, **LATE)
+    (claimed,) = await eventually(lambda: settled.rows("SELECT person FROM messages WHERE attempts > 0 LIMIT 1"))
+    await settled.client.get_workflow_handle(post_id(claimed["person"])).terminate("lost")
+    report = await run()
+    assert ("mail waits", claimed["person"]) in found(report)
+    smtp_sink.default = "250 2.0.0 taken"
+    applied = await run(apply=True)
+    assert applied.remaining == 0
+    await eventually(lambda: settled.rows("SELECT 1 FROM messages WHERE accepted_at IS NOT NULL"))
+
+
+async def test_a_mail_that_left_is_not_sent_again(settled: System, run: Reconcile, smtp_sink: SmtpSink) -> None:
+    """Postgres at a time before a mail was put together: its record is written again from what its Post said."""
+    smtp_sink.default = TRY_LATER
+    await _opened(settled, **LATE)
+    await eventually(lambda: settled.rows("SELECT 1 FROM messages WHERE attempts > 0"))
+    (first,) = await settled.rows("SELECT min(claimed_at) AS at FROM messages")
+    smtp_sink.default = "250 2.0.0 taken"
+    persons = await settled.rows("SELECT DISTINCT person FROM messages")
+    for row in persons:
+        await settled.client.get_workflow_handle(post_id(row["person"])).signal("poke", arg=True)
+    await quiet(settled)
+    before = await settled.rows("SELECT stream, seq, body FROM ledger WHERE stream LIKE 'message/%' ORDER BY 1, 2")
+    mails = len(smtp_sink.messages)
+    await as_of(settled.engine, first["at"] - timedelta(milliseconds=1))
+    report = await run()
+    assert {damage.kind for damage in report.damages} == {"mail unrecorded", "mail waits"}, report.as_json()
+    applied = await healed(run)
+    assert applied.counts["mails written again"] == len({row["stream"] for row in before})
+    await quiet(settled)
+    after = await settled.rows("SELECT stream, seq, body FROM ledger WHERE stream LIKE 'message/%' ORDER BY 1, 2")
+    assert after == before
+    assert len(smtp_sink.messages) == mails
+
+
+async def test_nobody_behind_a_notice_is_told(settled: System, run: Reconcile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notice whose role nobody holds, and whose complaint was never told so: its ladder goes on."""
+
+    async def nobody_looks(*_: Any) -> dict[str, Any]:
+        return {}
+
+    async with transaction(settled.engine) as connection:
+        await connection.execute(text("DELETE FROM holders"))
+        await connection.execute(text("UPDATE directory_version SET version = gen_random_uuid()"))
+    monkeypatch.setattr(recording, "addressees", nobody_looks)
+    await _opened(settled, **LATE)
+    waiting = await eventually(lambda: settled.rows("SELECT key FROM notices WHERE state = 'planned'"))
+    monkeypatch.undo()
+    report = await run()
+    assert found(report) == {("nobody told of", row["key"]) for row in waiting}
+    applied = await run(apply=True)
+    assert applied.remaining == 0
+    await eventually(lambda: _none(settled, "SELECT 1 FROM notices WHERE state = 'planned'"))
+
+
+async def test_an_outcome_that_was_never_heard_is_told(
+    settled: System, run: Reconcile, smtp_sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server refused a mail, and the word of it was lost on its way to the complaint."""
+
+    async def lost(*_: Any) -> None:
+        return
+
+    monkeypatch.setattr(activities.post, "report", lost)
+    smtp_sink.default = NO_SUCH_USER
+    await _opened(settled, **LATE)
+    await quiet_but_undeliverable(settled)
+    monkeypatch.undo()
+    refused = await settled.rows("SELECT key FROM notices WHERE undeliverable_at IS NOT NULL AND reason IS NULL")
+    assert refused
+    smtp_sink.default = "250 2.0.0 taken"
+    assert found(await run()) == {("outcome unheard", row["key"]) for row in refused}
+    await healed_in_the_end(settled, run)
+    told = await settled.rows("SELECT count(*) AS n FROM ledger WHERE type = 'notice_undeliverable'")
+    assert told == [{"n": len(refused)}]
+
+
+async def test_a_subscriber_is_sent_what_waits(settled: System, run: Reconcile) -> None:
+    """A cursor beyond the feed is set back, so that nothing slips under it; a lost sender runs again."""
+    vault = Vault(settled.settings.keyring)
+    async with transaction(settled.engine) as connection:
+        hook = await webhooks.subscribe(
+            connection, vault, contract=None, format_="cloudevents", events=EVENTS,
+            origin="https://x.example.com", url="https://x.example.com", secret="s", by=BY, at=datetime.now(UTC),
+        )  # fmt: skip
+    await _opened(settled, level="2", kind="complaint")
+    sender = settled.client.get_workflow_handle(webhook_id(hook.id))
+    await eventually(lambda: _describes(settled, webhook_id(hook.id)))
+    await sender.terminate("lost")
+    await quiet(settled)
+    async with transaction(settled.engine) as connection:
+        head = await feed.head(connection)
+        await standing.set_back(connection, hook.id, head + 100)
+    assert found(await run()) == {("cursor ahead", hook.id)}
+    applied = await run(apply=True)
+    assert applied.remaining == 0
+    async with transaction(settled.engine) as connection:
+        assert [one.position for one in await webhooks.listing(connection)] == [head]
+        await standing.set_back(connection, hook.id, 0)
+    assert found(await run()) == {("webhook waits", f"{hook.id} https://x.example.com")}
+    assert (await run(apply=True)).remaining == 0
+    assert await _describes(settled, webhook_id(hook.id)) == "RUNNING"
+
+
+async def test_a_registration_of_nothing_sets_its_reference_free(
+    settled: System, run: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash between registration and first entry: the start stands among the rejects and can be sent again."""
+    monkeypatch.setattr(standing, "GRACE", timedelta())
+    now = datetime.now(UTC)
+    claim = registry.Claim("maintenance-service", "N-1", "0" * 64, "a run that is lost", now, now)
+    async with transaction(settled.engine) as connection:
+        assert (await registry.register(connection, claim)).standing == "new"
+    assert found(await run()) == {("never begun", "maintenance-service/N-1")}
+    await healed(run)
+    (reject,) = await settled.rows("SELECT reason FROM rejects WHERE reference = 'N-1'")
+    assert "lost before it began" in reject["reason"]
+    handle = await settled.open("maintenance-service", "N-1", level="2")
+    await handle.execute_update("note", {"text": "Opened after all."})
+
+
+async def test_schedules_are_kept(settled: System, run: Reconcile) -> None:
+    """One that is missing is made, one that starts something else is made right; a pause is somebody's decision."""
+    queue = settled.settings.task_queue
+    handle = settled.client.get_schedule_handle(retention_id(queue))
+    await handle.delete()
+    assert found(await run()) == {("schedule missing", retention_id(queue))}
+    await healed(run)
+
+    def wrong(given: ScheduleUpdateInput) -> ScheduleUpdate:
+        schedule = given.description.schedule
+        schedule.action.task_queue = "another"  # type: ignore[attr-defined]
+        return ScheduleUpdate(schedule=schedule)
+
+    await handle.update(wrong)
+    assert found(await run()) == {("schedule stale", retention_id(queue))}
+    await healed(run)
+    await handle.pause(note="while the disk is full")
+    applied = await run(apply=True)
+    (paused,) = applied.damages
+    assert (paused.kind, paused.said, paused.outcome) == ("schedule paused", "while the disk is full", "remains")
+
+
+async def test_a_circular_that_stopped_is_told(
+    settled: System, run: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody carries it, and no table knows what it says: people have to send it again, and are told so."""
+    monkeypatch.setattr(standing, "GRACE", timedelta())
+    head = circulars.Head("c-1", "0" * 64, "note", None, "maintenance-service", "handler", datetime.now(UTC))
+    async with transaction(settled.engine) as connection:
+        await circulars.begin(connection, Vault(settled.settings.keyring), head, None)
+    (stopped,) = (await run(apply=True)).damages
+    assert (stopped.kind, stopped.where, stopped.outcome) == ("circular stopped", "c-1", "remains")
+    assert "same id" in stopped.do
+
+
+@workflow.defn(name="Complaint")
+class Ill(Complaint):
+    """A complaint that shows a wrong level, or sets no timer, until it is well."""
+
+    wrong_level, asleep = False, False
+
+    @workflow.run
+    async def run(self, start: Any = None, *surplus: Any) -> dict[str, Any]:
+        return await super().run(start, *surplus)
+
+    def apply(self, decision: Decision, *, anew: bool = False) -> None:
+        super().apply(decision, anew=anew)
+        if Ill.wrong_level:
+            workflow.upsert_search_attributes([LEVEL.value_set("9")])
+        if Ill.asleep:
+            self.wake = None
+
+
+@asynccontextmanager
+async def ill(system: System, monkeypatch: pytest.MonkeyPatch, **how: bool) -> AsyncIterator[tuple[str, Reconcile]]:
+    """A worker of ill complaints, its task queue, and a reconciliation of what runs there."""
+    own = system.settings.model_copy(update={"task_queue": f"{system.settings.task_queue}-ill"})
+    for name, value in how.items():
+        monkeypatch.setattr(Ill, name, value)
+    records = Records(system.engine, system.client, own)
+    ombud = Ombud(system.client, system.engine, task_queue=own.task_queue)
+
+    async def once(**wanted: Any) -> Report:
+        return await reconcile(ombud, system.engine, Vault(own.keyring), Wanted(second=0.5, **wanted))
+
+    await keep_schedules(system.client, own.task_queue)
+    async with Worker(
+        system.client,
+        task_queue=own.task_queue,
+        workflows=[Ill],
+        activities=records.activities,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        yield own.task_queue, once
+    await system.client.get_schedule_handle(retention_id(own.task_queue)).delete()
+
+
+async def test_wrong_labels_are_shown_right(settled: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Temporal's lists show another level than Postgres: the complaint shows it anew."""
+    async with ill(settled, monkeypatch, wrong_level=True) as (queue, run):
+        handle = await _started(settled, queue, "maintenance-service")
+        await eventually(lambda: settled.rows("SELECT 1 FROM complaints"))
+        monkeypatch.undo()
+        await eventually(lambda: _is_found(run, {("labels", ONE)}))
+        assert (await run(apply=True)).remaining == 0
+        assert found(await run()) == set()
+        await handle.terminate()
+
+
+async def test_a_clock_whose_timer_was_lost_is_judged(settled: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its due passes and nothing wakes the complaint: it is told to look, and the miss is on record."""
+    async with ill(settled, monkeypatch, asleep=True) as (queue, run):
+        handle = await _started(settled, queue, "demo")
+        await eventually(lambda: settled.rows("SELECT 1 FROM clocks WHERE due_at < now()"))
+        monkeypatch.undo()
+        monkeypatch.setattr(standing, "GRACE", timedelta())
+        await eventually(lambda: _is_found(run, {("overdue", "demo/A-1")}))
+        assert ("overdue", "demo/A-1") in found(await run(apply=True))
+        await eventually(lambda: settled.rows("SELECT 1 FROM clocks WHERE missed_at IS NOT NULL"))
+        await handle.terminate()
+
+
+async def _started(system: System, queue: str, contract: str) -> WorkflowHandle[Any, Any]:
+    start = {
+        "contract": contract,
+        "reference": "A-1",
+        "kind": "enquiry",
+        "level": "2",
+        "channel": "phone",
+        "received_at": datetime.now(UTC).isoformat(),
+        "content": "It drips.",
+    }
+    return await system.client.start_workflow("Complaint", start, id=f"complaint/{contract}/A-1", task_queue=queue)
+
+
+@workflow.defn(name="Complaint")
+class Broken:
+    """A complaint of a worker with a fault."""
+
+    @workflow.run
+    async def run(self, _start: Any = None) -> None:
+        raise RuntimeError("a fault of ours")
+
+
+async def test_a_workflow_that_cannot_go_on_is_told(settled: System) -> None:
+    """Every workflow task fails: nothing is healed by force, and what to do is said."""
+    queue = f"{settled.settings.task_queue}-broken"
+    async with Worker(
+        settled.client, task_queue=queue, workflows=[Broken], workflow_runner=UnsandboxedWorkflowRunner()
+    ):
+        handle = await settled.client.start_workflow("Complaint", id=f"complaint/x/{queue}", task_queue=queue)
+        ombud = Ombud(settled.client, settled.engine, task_queue=queue)
+
+        async def told() -> Any:
+            wanted = Wanted(second=0.2, tables=False, apply=True)
+            return await reconcile(ombud, settled.engine, Vault(settled.settings.keyring), wanted)
+
+        async def held_up() -> Any:
+            return [damage for damage in (await told()).damages if damage.kind == "held up"]
+
+        (damage,) = await eventually(held_up)
+        assert (damage.where, damage.outcome) == (f"x/{queue}", "remains")
+        assert "a fault of ours" in damage.said
+        assert "corrected worker" in damage.do
+        await handle.terminate()
+        await settled.client.get_schedule_handle(retention_id(queue)).delete()
+
+
+async def test_after_everything_was_lost_in_postgres(settled: System, run: Reconcile, smtp_sink: SmtpSink) -> None:
+    """An empty Postgres with its contracts and people: complaints, clocks, notices and mails are there again."""
+    await _opened(settled, **LATE)
+    await quiet(settled)
+    before, mails = await everything(settled.engine), len(smtp_sink.messages)
+    await as_of(settled.engine, datetime(2020, 1, 1, tzinfo=UTC))
+    assert not await settled.rows("SELECT 1 FROM complaints")
+    await healed(run)
+    after = await everything(settled.engine)
+    assert {place: after["ledger"].get(place) for place in before["ledger"]} == before["ledger"]
+    await quiet(settled)
+    assert len(smtp_sink.messages) == mails
+
+
+async def _opened(system: System, **fields: Any) -> None:
+    handle = await system.open("maintenance-service", "A-1", **fields)
+    await handle.execute_update("note", {"text": "Opened."})
+
+
+async def quiet_but_undeliverable(system: System) -> None:
+    """Until every message came to its end."""
+    await quiet(system)
+    await eventually(lambda: _none(system, "SELECT 1 FROM messages WHERE state = 'claimed'"))
+
+
+async def healed_in_the_end(system: System, run: Reconcile) -> None:
+    """Applied again as often as healing one thing brings the next to light, such as a ladder that goes on."""
+    applied = await run(apply=True)
+    assert applied.remaining == 0
+    await eventually(lambda: _none(system, "SELECT 1 FROM messages WHERE untold"))
+    await quiet(system)
+    assert found(await run()) == set()
+
+
+async def _none(system: System, query: str) -> bool:
+    return not await system.rows(query)
+
+
+async def _is_found(run: Reconcile, expected: set[tuple[str, str]]) -> bool:
+    return found(await run()) == expected
+
+
+async def _describes(system: System, workflow_id: str) -> str:
+    described = await system.client.get_workflow_handle(workflow_id).describe()
+    return described.status.name if described.status else ""
