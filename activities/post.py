@@ -219,6 +219,8 @@ class PostOffice:
             if who is None:
                 raise RefusedForGoodError("the recipient left the directory after the message was written")
             async with self._transaction() as db:
+                if await posts.given_up(db, message):
+                    raise RefusedForGoodError("given up")
                 mail = (await self._vault.read(db, message_stream(message)))[CLAIM]["mail"].encode()
             reply = await self._mailer.send(who.email, mail, envelope=message)
         except NotSentError as failure:

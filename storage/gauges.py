@@ -86,16 +86,19 @@ GROUP BY n.contract, n.state
 
 _UNDELIVERABLE = f"""
 SELECT n.contract, count(*) FROM notices n JOIN complaints c ON c.id = n.complaint
-WHERE n.undeliverable_at IS NOT NULL AND n.acknowledged_at IS NULL AND c.closed_at IS NULL AND {_OURS}
+WHERE n.state IN ('undeliverable', 'bounced') AND n.given_up_at IS NULL AND c.closed_at IS NULL AND {_OURS}
 GROUP BY n.contract
 """  # noqa: S608
 
 _REFUSED = f"""
 SELECT c.contract, count(*) FROM ledger l JOIN complaints c ON l.stream = 'complaint/' || c.id
-WHERE l.type = 'refused' AND c.closed_at IS NULL AND {_OURS} GROUP BY c.contract
+WHERE l.type = 'refused' AND c.closed_at IS NULL AND {_OURS} AND NOT EXISTS (
+    SELECT FROM ledger g
+    WHERE g.stream = l.stream AND g.type = 'given_up' AND g.body #>> '{{data,refused}}' = l.seq::text
+) GROUP BY c.contract
 """  # noqa: S608
 
-_REJECTED = "SELECT count(*) FROM rejects WHERE recorded_at >= :day_ago"
+_REJECTED = "SELECT count(*) FROM rejects WHERE recorded_at >= :day_ago AND given_up_at IS NULL"
 
 _CANARY = "SELECT extract(epoch FROM max(accepted_at)) FROM notices WHERE contract = :canary"
 
