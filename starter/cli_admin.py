@@ -69,8 +69,11 @@ def serve() -> None:
 
 def up(
     data: Annotated[Path, typer.Option(envvar="OMBUD_DATA_DIR", help="The folder of all data.")] = Path("data"),
+    servers_only: Annotated[
+        bool, typer.Option("--servers-only", help="Neither worker nor pages, for a restore (docs/backup.md).")
+    ] = False,
 ) -> None:
     """Start the whole system on this machine, in the foreground: Temporal, Postgres, mail catcher, worker, pages."""
     from deploy.up import main
 
-    raise typer.Exit(main(data))
+    raise typer.Exit(main(data, servers_only=servers_only))
