@@ -29,7 +29,6 @@ from starter import (
     cli_privacy,
     cli_reading,
     cli_reconcile,
-    cli_revive,
     cli_stuck,
     cli_supervise,
     cli_survey,
@@ -65,7 +64,6 @@ for group in (
     cli_doctor,
     cli_stuck,
     cli_reconcile,
-    cli_revive,
     cli_token,
     cli_demo,
 ):

@@ -68,7 +68,11 @@ async def _run(wanted: Wanted, *, quiet: bool) -> Report:
             task = progress.add_task("comparing", total=2 * total)
             try:
                 return await reconcile(
-                    ombud, engine, Vault(settings.keyring), wanted, lambda n: progress.advance(task, n)
+                    ombud,
+                    engine,
+                    Vault(settings.keyring),
+                    wanted,
+                    lambda what, n: progress.update(task, description=what, advance=n),
                 )
             except RPCError as error:
                 raise Unreachable(f"Temporal does not answer: {error.message}. Run it again.") from None
@@ -89,11 +93,11 @@ def _print(report: Report) -> None:
             for damage in found[:SHOWN]
         ]
         if more := len(found) - SHOWN:
-            rows += [(f"and {more:,} more", "", "--json lists all")] if more > 0 else []
+            rows += [(f"and {more:,} more", "", "--json names them")] if more > 0 else []
         table(f"{kind} ({len(found):,}): {meaning}", ("where", "found", "done" if report.applied else "to do"), rows)
     for note in report.notes:
         print(note)
-    print("Looked at " + ", ".join(f"{number:,} {what}" for what, number in report.counts.items()) + ".")
+    print("Looked at " + ", ".join(f"{number:,} {what}" for what, number in report.counts.items() if number) + ".")
     healed = len(report.damages) - report.remaining
     if not report.damages:
         print("Nothing is wrong.")

@@ -80,7 +80,7 @@ WHERE k.missed_at >= :day_ago AND k.status = 'missed' AND {_OURS} GROUP BY c.con
 _WAITING = f"""
 SELECT n.contract, n.state, count(*), extract(epoch FROM :now - min(n.planned_at))
 FROM notices n JOIN complaints c ON c.id = n.complaint
-WHERE n.accepted_at IS NULL AND n.undeliverable_at IS NULL AND n.acknowledged_at IS NULL AND {_OURS}
+WHERE n.state IN ('planned', 'claimed') AND {_OURS}
 GROUP BY n.contract, n.state
 """  # noqa: S608
 

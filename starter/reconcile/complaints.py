@@ -27,17 +27,25 @@ from workflows.search_attributes import CATEGORY, DUE, KIND, LEVEL, MISSED, STAG
 AT_ONCE = 20
 """Questions to Temporal at a time."""
 
+TRIES = 3
+"""An activity that failed more often than this is not only unlucky."""
+
 T = TypeVar("T")
 R = TypeVar("R")
-Moved = Callable[[int], None]
-"""Is told how many were looked at."""
+Moved = Callable[[str, int], None]
+"""Is told what goes on, and how many more are done."""
+
+
+def silent(_what: str, _more: int) -> None:
+    """Nobody watches."""
 
 
 def verdict(row: Standing | None, tail: Tail) -> tuple[str, str] | None:
     """What is wrong with a complaint, and in which way; nothing when both sides tell the same story."""
     known, on_record = tail.known, row.seq if row else 0
     if known > on_record:
-        return "ledger short", f"the ledger ends at {on_record or 'nothing'}, Temporal knows {known} entries"
+        there = f"the ledger ends at {on_record}" if on_record else "there is no ledger"
+        return "ledger short", f"{there}, Temporal knows {known} entries"
     if tail.running:
         return _of_running(row, tail)
     if row is None or row.closed:
@@ -98,7 +106,7 @@ class Complaints:
         self._second = second
         """Seconds until the second look."""
 
-    async def look(self, moved: Moved = lambda _: None) -> list[Damage]:
+    async def look(self, moved: Moved = silent) -> list[Damage]:
         """Everything that is wrong, after a second look."""
         suspects: dict[str, None] = {}
         labels: dict[str, None] = {}
@@ -121,15 +129,29 @@ class Complaints:
         found = verdict(row, tail)
         if found is None and self._thorough and row is not None and tail.running:
             found = await self._differs(complaint)
+        if found is None and tail.running and tail.acting:
+            found = await self._unable(complaint)
         if found is None:
             return None
         do = ""
+        if found[0] == "not recorded":
+            do = "Mend what it says; it is tried once a minute, and nothing is lost meanwhile."
         if found[0] == "held up":
             do = (
                 "Deploy a corrected worker and it goes on. Where none can, terminate it in the Web UI and run "
                 "`ombud reconcile --apply`: it goes on from its ledger."
             )
         return Damage(found[0], complaint, found[1], do)
+
+    async def _unable(self, complaint: str) -> tuple[str, str] | None:
+        """Whether an activity of a complaint fails again and again, and why."""
+        described = await self._client.get_workflow_handle(complaint_id(*complaint.split("/", 1))).describe()
+        for activity in described.raw_description.pending_activities:
+            if activity.attempt > TRIES and activity.HasField("last_failure"):
+                why = await self._client.data_converter.decode_failure(activity.last_failure)
+                said = str(why).partition("\n")[0]
+                return "not recorded", f"{activity.activity_type.name}, tried {activity.attempt} times: {said}"
+        return None
 
     async def unsettled(self, complaint: str) -> bool:
         """Whether a complaint has something to do yet, or something is wrong with it."""
@@ -161,11 +183,11 @@ class Complaints:
                 wrong = verdict(row, tail)
                 if wrong is None and self._thorough and tail.running and not tail.busy:
                     wrong = await self._differs(row.id)
-                if wrong:
+                if wrong or tail.acting:
                     yield row.id
             after = page[-1].id
             self._report.count("open complaints", len(page))
-            moved(len(page))
+            moved("comparing", len(page))
 
     async def _of_temporal(self, moved: Moved) -> AsyncIterator[tuple[str, bool]]:
         """What Temporal has and Postgres has not, or has closed; with true, what is only shown wrongly."""
@@ -182,10 +204,10 @@ class Complaints:
                     yield name, True
             doubtful = [name for name in names if (row := rows.get(name)) is None or row.closed]
             for name, tail in zip(doubtful, await each(doubtful, self._tail_of), strict=True):
-                if verdict(rows.get(name), tail):
+                if verdict(rows.get(name), tail) or tail.acting:
                     yield name, False
             self._report.count("runs in Temporal", len(runs))
-            moved(len(runs))
+            moved("comparing", len(runs))
 
     async def _differs(self, complaint: str) -> tuple[str, str] | None:
         """Whether some entry in the ledger is not the one that Temporal knows: every history is run again."""

@@ -15,6 +15,7 @@ KINDS: dict[str, str] = {
     "differs": "Ledger and workflow are equally long and do not say the same.",
     "closed and running": "Closed in Postgres, and its workflow runs.",
     "held up": "Its workflow cannot go on: every workflow task fails.",
+    "not recorded": "A worker tries to record it, again and again, and cannot.",
     "labels": "Temporal's lists show it otherwise than Postgres does.",
     "overdue": "The due of a running clock has passed, and no miss is on record.",
     "never begun": "Registered, and neither a ledger nor a workflow came of it: its reference is taken by nothing.",

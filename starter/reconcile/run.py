@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.interface import COMPARE, complaint_id
 from starter.client import Ombud
 from starter.reconcile.around import Around, Heal
-from starter.reconcile.complaints import Complaints, Moved, each
+from starter.reconcile.complaints import Complaints, Moved, each, silent
 from starter.reconcile.damage import KINDS, Damage, Report
 from starter.reconcile.mails import Mails
 from starter.reconcile.writing_again import OtherwiseError, Scribe, UnableError
@@ -46,9 +46,7 @@ class Wanted:
 class Reconciliation:
     """Raises RPCError, MasterKeyError and what `transaction` raises."""
 
-    def __init__(
-        self, ombud: Ombud, engine: AsyncEngine, vault: Vault, wanted: Wanted, moved: Moved = lambda _: None
-    ) -> None:
+    def __init__(self, ombud: Ombud, engine: AsyncEngine, vault: Vault, wanted: Wanted, moved: Moved = silent) -> None:
         self._ombud = ombud
         self._engine = engine
         self._wanted = wanted
@@ -69,10 +67,10 @@ class Reconciliation:
         await self._registrations()
         if self._wanted.tables:
             await self._tables()
-        for damage in await self._complaints.look(self._moved):
-            self.report.damages.append(damage)
-            if self._wanted.apply:
-                await self._heal_complaint(damage)
+        wrong = await self._complaints.look(self._moved)
+        self.report.damages += wrong
+        if self._wanted.apply:
+            await each(wrong, self._heal_complaint)
         await self._seen_twice(self._around.never_begun)
         await self._heal(await self._mails.look())
         await self._seen_twice(self._around.mails, self._around.unheard, self._around.hooks, self._around.circulars)
@@ -127,8 +125,9 @@ class Reconciliation:
             self.report.damages.append(damage)
 
     async def _heal_complaint(self, damage: Damage) -> None:
+        self._moved(f"healing {damage.where}", 0)
         match damage.kind:
-            case "held up":
+            case "held up" | "not recorded":
                 damage.outcome = "remains"
             case "ledger short":
                 await self._write_again(damage)
@@ -148,7 +147,7 @@ class Reconciliation:
         left = await self._complaints.judge(damage.where)
         if left is not None and left.kind == "lost":
             damage.result += f"; {await self._revive(damage.where)}"
-        elif left is not None and left.kind != "held up":
+        elif left is not None and left.kind not in ("held up", "not recorded"):
             await self._compare(damage)
             return
         damage.outcome = "healed"
@@ -199,8 +198,6 @@ class Reconciliation:
         return await self._complaints.unsettled(complaint)
 
 
-async def reconcile(
-    ombud: Ombud, engine: AsyncEngine, vault: Vault, wanted: Wanted, moved: Moved = lambda _: None
-) -> Report:
+async def reconcile(ombud: Ombud, engine: AsyncEngine, vault: Vault, wanted: Wanted, moved: Moved = silent) -> Report:
     """Compare and, where that is wanted, heal. Raises as `Reconciliation` does."""
     return await Reconciliation(ombud, engine, vault, wanted, moved).run()

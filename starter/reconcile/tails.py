@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,6 +35,13 @@ _ENDS = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: "cancelled",
 }
 _UNDER_WAY = (EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED)
+_NOT_DONE: dict[int, Callable[[HistoryEvent], int]] = {
+    EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED: lambda e: e.activity_task_failed_event_attributes.scheduled_event_id,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT: lambda e: (
+        e.activity_task_timed_out_event_attributes.scheduled_event_id
+    ),
+    EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED: lambda e: e.activity_task_canceled_event_attributes.scheduled_event_id,
+}
 _TASK = {
     *_UNDER_WAY,
     EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
@@ -53,14 +61,21 @@ class Tail:
     """Of a complaint that ran to its end: how many entries its ledger had then."""
     recorded: int = 0
     """Up to which entry it knows that it is on record."""
-    busy: bool = False
-    """A workflow task waits or runs: it is about to go on."""
+    deciding: bool = False
+    """A workflow task waits or runs."""
+    acting: bool = False
+    """An activity waits or runs."""
     failing: str = ""
     """Why its latest workflow task failed."""
 
     @property
     def running(self) -> bool:
         return self.state == "running"
+
+    @property
+    def busy(self) -> bool:
+        """It is about to go on."""
+        return self.deciding or self.acting
 
     @property
     def begun(self) -> bool:
@@ -136,37 +151,50 @@ class _Reader:
         self._seen_task = False
         self._results: dict[int, Payload] = {}
         """Of activities that completed, by the event that scheduled them."""
+        self._over: set[int] = set()
+        """The events that scheduled activities which are over."""
 
     async def read(self, event: HistoryEvent) -> bool:
         """Whether this event settles what is recorded, so that older ones need not be read."""
-        found = self._found
-        if event.event_type in _ENDS:
-            found.state, found.ended = "ended", _ENDS[event.event_type]
-            if found.ended == "completed":
-                payloads = event.workflow_execution_completed_event_attributes.result.payloads
-                result = await self._value(payloads[0], dict) if payloads else None
-                found.entries = result.get("entries") if isinstance(result, dict) else None
-                return found.entries is not None
-        elif event.event_type in _TASK and not self._seen_task:
-            self._seen_task = True
-            found.busy = event.event_type in _UNDER_WAY
-            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-                failure = event.workflow_task_failed_event_attributes.failure
-                found.failing = str(await self._converter.decode_failure(failure)) or "no reason given"
-        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+        kind = event.event_type
+        if kind in _ENDS:
+            return await self._ended(event)
+        if kind in _TASK and not self._seen_task:
+            await self._task(event)
+        elif kind == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
             done = event.activity_task_completed_event_attributes
+            self._over.add(done.scheduled_event_id)
             if done.result.payloads:
                 self._results[done.scheduled_event_id] = done.result.payloads[0]
-        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+        elif kind in _NOT_DONE:
+            self._over.add(_NOT_DONE[kind](event))
+        elif kind == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+            self._found.acting = self._found.acting or event.event_id not in self._over
             if event.event_id in self._results:
                 return await self._did(event, self._results.pop(event.event_id))
-        elif event.event_type == EventType.EVENT_TYPE_MARKER_RECORDED:
+        elif kind == EventType.EVENT_TYPE_MARKER_RECORDED:
             marker = event.marker_recorded_event_attributes
             if "result" in marker.details and not marker.HasField("failure"):
                 return await self._did(event, marker.details["result"].payloads[0])
-        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+        elif kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
             await self._started(event)
         return False
+
+    async def _ended(self, event: HistoryEvent) -> bool:
+        found = self._found
+        found.state, found.ended = "ended", _ENDS[event.event_type]
+        payloads = event.workflow_execution_completed_event_attributes.result.payloads
+        if found.ended == "completed" and payloads:
+            result = await self._value(payloads[0], dict)
+            found.entries = result.get("entries")
+        return found.entries is not None
+
+    async def _task(self, event: HistoryEvent) -> None:
+        self._seen_task = True
+        self._found.deciding = event.event_type in _UNDER_WAY
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+            failure = event.workflow_task_failed_event_attributes.failure
+            self._found.failing = str(await self._converter.decode_failure(failure)) or "no reason given"
 
     async def _did(self, event: HistoryEvent, result: Payload) -> bool:
         """An activity that succeeded: whether it recorded something. One that loads tells what was there."""

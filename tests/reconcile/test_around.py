@@ -24,7 +24,7 @@ from starter.client import Ombud
 from starter.reconcile.damage import Report
 from starter.reconcile.run import Wanted, reconcile
 from storage import circulars, feed, recording, registry, standing, webhooks
-from storage.content import Vault
+from storage.content import MasterKeyError, Vault
 from storage.database import transaction
 from tests.reconcile.conftest import Reconcile, found, healed, quiet
 from tests.support.damage import as_of, everything
@@ -211,6 +211,26 @@ async def test_a_circular_that_stopped_is_told(
     (stopped,) = (await run(apply=True)).damages
     assert (stopped.kind, stopped.where, stopped.outcome) == ("circular stopped", "c-1", "remains")
     assert "same id" in stopped.do
+
+
+async def test_what_cannot_be_recorded_is_told(
+    settled: System, run: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record that fails again and again is no damage to heal: it says why, and goes through once that is mended."""
+
+    async def shut(*_: Any) -> Any:
+        raise MasterKeyError("no master key opens this")
+
+    await _opened(settled, level="2", kind="complaint")
+    await quiet(settled)
+    monkeypatch.setattr(recording, "record", shut)
+    await settled.client.get_workflow_handle(f"complaint/{ONE}").execute_update("note", {"text": "Kept."})
+    await eventually(lambda: _is_found(run, {("not recorded", ONE)}))
+    (damage,) = (await run(apply=True)).damages
+    assert damage.outcome == "remains"
+    assert "no master key opens this" in damage.said
+    monkeypatch.undo()
+    await eventually(lambda: settled.rows("SELECT 1 FROM ledger WHERE type = 'noted' AND seq > 5"))
 
 
 @workflow.defn(name="Complaint")
