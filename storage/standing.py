@@ -96,6 +96,13 @@ async def ledger_ends(connection: AsyncConnection, complaint: str) -> int:
     return await connection.scalar(select(_last(literal(complaint)))) or 0
 
 
+async def recorded_at(connection: AsyncConnection, complaint: str) -> datetime | None:
+    """When the last entry of a complaint's ledger was recorded."""
+    query = select(ledger.c.recorded_at).where(ledger.c.stream == stream_of(complaint))
+    found: datetime | None = await connection.scalar(query.order_by(ledger.c.seq.desc()).limit(1))
+    return found
+
+
 async def open_complaints(connection: AsyncConnection) -> int:
     """How many there are, to tell how far a look has come."""
     return await connection.scalar(select(func.count()).where(complaints.c.closed_at.is_(None))) or 0

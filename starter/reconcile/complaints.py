@@ -159,12 +159,17 @@ class Complaints:
         return tail.busy or await self.judge(complaint) is not None
 
     async def labels(self, complaint: str) -> Damage | None:
-        """Whether Temporal's lists still show an open complaint otherwise than Postgres does."""
+        """Whether Temporal's lists show an open complaint otherwise than Postgres does, to which nothing happened of
+        late: they may lag behind."""
         workflow_id = complaint_id(*complaint.split("/", 1)).replace("\\", "\\\\").replace("'", "\\'")
         query = f"WorkflowId = '{workflow_id}' AND ExecutionStatus = 'Running'"
         runs = [run async for run in self._client.list_workflows(query)]
         row = (await self._rows([complaint])).get(complaint)
         if not runs or row is None or row.closed or not (wrong := mislabelled(row, runs[0])):
+            return None
+        async with transaction(self._engine) as connection:
+            changed = await standing.recorded_at(connection, complaint)
+        if changed is None or changed > datetime.now(UTC) - standing.GRACE:
             return None
         return Damage("labels", complaint, wrong)
 

@@ -23,12 +23,14 @@ from rules.values import Actor
 from starter.client import Ombud
 from starter.reconcile.damage import Report
 from starter.reconcile.run import Wanted, reconcile
-from storage import circulars, feed, recording, registry, standing, webhooks
+from storage import circulars, crowds, feed, recording, registry, standing, webhooks
 from storage.content import MasterKeyError, Vault
 from storage.database import transaction
 from tests.reconcile.conftest import Reconcile, found, healed, quiet
 from tests.support.damage import as_of, everything
+from tests.support.recorded import published
 from tests.support.smtp import NO_SUCH_USER, TRY_LATER, SmtpSink
+from tests.support.story import SMALL, law
 from tests.support.system import System
 from tests.support.wait import eventually
 from workflows.complaint import Complaint
@@ -132,6 +134,46 @@ async def test_an_outcome_that_was_never_heard_is_told(
     await healed_in_the_end(settled, run)
     told = await settled.rows("SELECT count(*) AS n FROM ledger WHERE type = 'notice_undeliverable'")
     assert told == [{"n": len(refused)}]
+
+
+async def test_an_acceptance_that_was_never_heard_is_told(
+    settled: System, run: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The acceptance of a notice meets an obligation, and the word of it was lost: the clock is met after all."""
+
+    async def lost(*_: Any) -> None:
+        return
+
+    promise = SMALL["obligations"]["first_response"] | {"met by": {"any of": ["notice of note"]}}
+    await _published(settled, {"first_response": promise}, {"note": "handler.manager"})
+    monkeypatch.setattr(activities.post, "report", lost)
+    handle = await settled.open("small", "A-1")
+    await handle.execute_update("note", {"text": "It is told."})
+    (told,) = await eventually(lambda: settled.rows("SELECT key FROM notices WHERE accepted_at IS NOT NULL"))
+    await quiet(settled)
+    monkeypatch.undo()
+    assert found(await run()) == {("outcome unheard", told["key"])}
+    await healed_in_the_end(settled, run)
+    assert await settled.rows("SELECT 1 FROM clocks WHERE done_at IS NOT NULL")
+
+
+async def test_an_answer_to_a_crowd_that_was_never_heard_is_told(settled: System, run: Reconcile) -> None:
+    """The director answered for an incident, and nobody told the complaint that stands in it."""
+    ladder = [{"at": "due", "tell": "handler.director", "per": "incident"}]
+    promise = SMALL["obligations"]["first_response"] | {"due": "1 second", "ladder": ladder}
+    await _published(settled, {"first_response": promise}, {})
+    await settled.open("small", "A-1", incident="INC-7")
+    query = "SELECT key, message, crowd, person FROM notices WHERE accepted_at IS NOT NULL AND crowd IS NOT NULL"
+    (told,) = await eventually(lambda: settled.rows(query))
+    await quiet(settled)
+    by = Actor(role="handler.director", person=told["person"])
+    async with transaction(settled.engine) as connection:
+        now, vault = datetime.now(UTC), Vault(settled.settings.keyring)
+        message, crowd = told["message"], told["crowd"]
+        await crowds.answer(connection, vault, message, crowd, by, follow="noted", until=None, to=None, now=now)
+    assert found(await run()) == {("answer unheard", told["key"])}
+    await healed_in_the_end(settled, run)
+    await eventually(lambda: settled.rows("SELECT 1 FROM ledger WHERE type = 'acknowledged'"))
 
 
 async def test_a_subscriber_is_sent_what_waits(settled: System, run: Reconcile) -> None:
@@ -281,6 +323,7 @@ async def test_wrong_labels_are_shown_right(settled: System, monkeypatch: pytest
         handle = await _started(settled, queue, "maintenance-service")
         await eventually(lambda: settled.rows("SELECT 1 FROM complaints"))
         monkeypatch.undo()
+        monkeypatch.setattr(standing, "GRACE", timedelta())
         await eventually(lambda: _is_found(run, {("labels", ONE)}))
         assert (await run(apply=True)).remaining == 0
         assert found(await run()) == set()
@@ -358,6 +401,11 @@ async def test_after_everything_was_lost_in_postgres(settled: System, run: Recon
     assert {place: after["ledger"].get(place) for place in before["ledger"]} == before["ledger"]
     await quiet(settled)
     assert len(smtp_sink.messages) == mails
+
+
+async def _published(system: System, obligations: dict[str, Any], notices: dict[str, str]) -> None:
+    async with transaction(system.engine) as connection:
+        await published(connection, law(obligations=obligations, notices=notices).contract)
 
 
 async def _opened(system: System, **fields: Any) -> None:
