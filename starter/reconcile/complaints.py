@@ -200,7 +200,7 @@ class Complaints:
             f"WorkflowType = 'Complaint' AND TaskQueue = '{self._task_queue}' AND ExecutionStatus != 'ContinuedAsNew'"
         )
         async for runs in _batches(self._client.list_workflows(query), standing.PAGE):
-            names = {run.id.partition("/")[2]: run for run in runs}
+            names = {run.id.removeprefix(_ID): run for run in runs if _is_complaint(run.id)}
             rows = await self._rows(names)
             for name, run in names.items():
                 row = rows.get(name)
@@ -234,6 +234,15 @@ class Complaints:
     async def _rows(self, ids: Iterable[str]) -> dict[str, Standing]:
         async with transaction(self._engine) as connection:
             return await standing.of(connection, list(ids), datetime.now(UTC) - standing.GRACE)
+
+
+_ID = complaint_id("", "").rstrip("/") + "/"
+
+
+def _is_complaint(workflow_id: str) -> bool:
+    """Whether it has the id of one; anybody can start a workflow of this type under any."""
+    contract, slash, reference = workflow_id.removeprefix(_ID).partition("/")
+    return workflow_id.startswith(_ID) and bool(contract and slash and reference)
 
 
 async def each(items: Sequence[T], do: Callable[[T], Awaitable[R]]) -> list[R]:

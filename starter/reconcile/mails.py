@@ -27,6 +27,7 @@ from storage.content import Vault
 from storage.database import transaction
 from storage.directory import stored
 from storage.ledger import DivergedError
+from workflows.unreadable import sealed
 
 
 class Mails:
@@ -102,9 +103,9 @@ class Mails:
                     done = event.activity_task_completed_event_attributes
                     if done.scheduled_event_id in delivers and done.result.payloads:
                         (value,) = await self._client.data_converter.decode(done.result.payloads, [Delivered])
-                        if isinstance(value, RawValue):
+                        if isinstance(value, RawValue) and sealed(value):
                             raise Misconfigured(f"A history cannot be read. {SEALED}")
-                        if value.message and value.entries:
+                        if isinstance(value, Delivered) and value.message and value.entries:
                             yield value
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:

@@ -62,7 +62,7 @@ async def quiet(system: System) -> None:
             return False
         async for run in system.client.list_workflows(f"{running} = 'Complaint'"):
             end = await tail(system.client, run.id)
-            if end.busy or end.recorded != ends.get(run.id.partition("/")[2]):
+            if end.busy or end.recorded != ends.get(run.id.partition("/")[2], 0):
                 return False
         return True
 

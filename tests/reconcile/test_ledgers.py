@@ -33,13 +33,17 @@ async def test_a_sound_system_is_left_alone(settled: System, run: Reconcile) -> 
     await renewed.execute_update("note", {"text": "Before."})
     await renewed.signal(RENEW)
     await _another_run(settled, renewed)
+    strangers = (("complaint/maintenance-service/bad", {"nonsense": 1}), ("anything", [1]), ("complaint/x", "y"))
+    for name, nonsense in strangers:
+        await settled.client.start_workflow("Complaint", nonsense, id=name, task_queue=settled.settings.task_queue)
     await settled.client.start_workflow(
-        "Complaint", {"nonsense": 1}, id="complaint/maintenance-service/bad", task_queue=settled.settings.task_queue
+        "Complaint", 1, id="complaint/x/cron", task_queue=settled.settings.task_queue, cron_schedule="* * * * *"
     )
     await quiet(settled)
     report = await run(thorough=True)
     assert found(report) == set(), report.as_json()
     assert report.counts["open complaints"] == 2
+    await settled.client.get_workflow_handle("complaint/x/cron").terminate()
 
 
 async def test_what_postgres_lost_is_written_again(settled: System, run: Reconcile, smtp_sink: SmtpSink) -> None:
