@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from rules.commands import COMMANDS
+from rules.complaint import Complaint
 from rules.decide import Decision, refuse
 from rules.fold import evolve, fold
 from rules.judge import settle
@@ -88,6 +89,14 @@ def _taken_when_closed(fact: Entry) -> bool:
     """Whether a fact may come after the closing; a closing may not come twice."""
     command = COMMANDS.get(str(fact.data.get("command")))
     return fact.type in QUEUED or fact.type == "reopened" or (command is not None and command.after_closure)
+
+
+def agree(case: Complaint, stored: list[Entry], pending: list[Entry]) -> bool:
+    """Whether the ledger and what is on its way to it come to this state of the complaint."""
+    last = stored[-1].seq if stored else 0
+    following = [entry for entry in pending if entry.seq > last]
+    whole = stored + following
+    return bool(whole) and fold(whole) == case
 
 
 def _said(entry: Entry) -> tuple[Any, ...]:
