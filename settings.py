@@ -178,6 +178,10 @@ class Settings(Keys):
     worker_metrics: Annotated[str, AfterValidator(_address)] | None = None
     """Where a worker tells Prometheus of itself, as `127.0.0.1:9464`; without it a worker tells nobody."""
 
+    worker_cache: int = Field(default=1000, ge=0)
+    """Complaints and other workflows that one worker keeps in memory; one that is not there is replayed when it is
+    needed. About 70 KB each (docs/benchmarks.md)."""
+
     canary_url: Annotated[str, AfterValidator(_web)] | None = None
     """Whom to tell that a canary's warning arrived, as healthchecks.io wants it: GET, `/fail` behind it when not."""
 

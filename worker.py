@@ -17,7 +17,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.client import Client
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.between import Between
 from activities.canary import CanaryDesk
@@ -52,6 +52,11 @@ CALLS = 50
 
 UNREACHABLE = 3
 """Exit code when a server that a worker cannot do without does not answer."""
+
+
+RUNNER = UnsandboxedWorkflowRunner()
+"""The sandbox makes every workflow's modules anew, for a complaint that is not in memory more work than everything else
+(docs/benchmarks.md). What it guards against, linter and tests refuse: histories are replayed in the sandbox."""
 
 
 class SearchAttributesError(Exception):
@@ -94,6 +99,8 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
                 ],
                 graceful_shutdown_timeout=timedelta(seconds=20),
                 max_concurrent_workflow_tasks=WORKFLOW_TASKS,
+                max_cached_workflows=settings.worker_cache,
+                workflow_runner=RUNNER,
             ) as running,
         ):
             yield running

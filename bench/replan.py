@@ -88,6 +88,16 @@ class Progress:
         SAY.print(f"  {self.heard[-1][0]:6.1f} s  {done:,} of {counts.complaints:,}")
 
 
+def memory() -> int:
+    """Megabytes that the worker processes hold."""
+    held = 0
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if process.name().startswith("python"):
+                held += process.memory_info().rss
+    return held // 2**20
+
+
 def processor_time() -> dict[str, float]:
     """Seconds on the processor so far, by kind of process: this one and what it started."""
     spent: dict[str, float] = {}
@@ -127,6 +137,7 @@ async def measure(system: System, count: int) -> None:
     await put_in_force(system, contract(knows=False), datetime.now(UTC) - timedelta(days=400))
     rate = await opened(system, count)
     SAY.print(f"{count:,} complaints opened and on record, {rate:.1f} a second; load {os.getloadavg()[0]:.1f}")
+    SAY.print(f"the workers hold {memory():,} MB")
     await put_in_force(system, contract(knows=True), datetime.now(UTC))
     async with ombud.reading() as connection:
         found = await replanning.outstanding(connection, "small")
@@ -154,7 +165,7 @@ async def measure(system: System, count: int) -> None:
     SAY.print("Each due was counted anew once, all of it is on record, and a second run finds nothing to do.")
 
 
-async def main(count: int, workers: int) -> None:
+async def main(count: int, workers: int, cached: int | None) -> None:
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
         folder.chmod(0o755)
@@ -168,6 +179,8 @@ async def main(count: int, workers: int) -> None:
                 master_key=base64.b64encode(bytes(32)).decode(),
                 task_queue=f"ombud-{uuid.uuid4().hex[:8]}",
             )
+            if cached:
+                settings = settings.model_copy(update={"worker_cache": cached})
             async with running(folder, env, settings, workers) as system:
                 await measure(system, count)
 
@@ -176,5 +189,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--complaints", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=1, help="worker processes")
+    parser.add_argument("--cached", type=int, default=None, help="workflows that each keeps in memory")
     given = parser.parse_args()
-    asyncio.run(main(given.complaints, given.workers))
+    asyncio.run(main(given.complaints, given.workers, given.cached))
