@@ -168,7 +168,7 @@ async def measure(system: System, count: int) -> None:
 async def main(count: int, workers: int, cached: int | None) -> None:
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
-        folder.chmod(0o755)
+        os.chmod(path, 0o755)  # Postgres may run as another user
         async with cluster(folder / "postgres") as databases, await start_real(list(ALL)) as env:
             settings = Settings(
                 database_url=await databases.fresh(),

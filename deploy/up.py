@@ -66,6 +66,7 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> 
     database = postgres.url(ports.postgres, password)
     frontend = temporal.Frontend(ports.temporal)
     ours = secrets | {
+        "OMBUD_BUILD_ID": "",  # one worker, which is stopped before another starts, needs no versions
         "OMBUD_DATA_DIR": str(folder.path),
         "OMBUD_DATABASE_URL": database,
         "OMBUD_HTTP_PORT": str(ports.pages),

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -56,11 +57,9 @@ def environment(settings: Settings, temporal: str, **more: str) -> dict[str, str
 
 
 @asynccontextmanager
-async def worker_process(
-    folder: Path, variables: Mapping[str, str], tree: Path = ROOT
-) -> AsyncIterator[WorkerProcess]:
+async def worker_process(folder: Path, variables: Mapping[str, str], tree: Path = ROOT) -> AsyncIterator[WorkerProcess]:
     """A worker that runs the sources of `tree` and polls inside the block; its log lies in `folder`."""
-    log = folder / f"worker-{len(list(folder.glob('worker-*.log')))}.log"
+    log = folder / f"worker-{uuid.uuid4().hex[:8]}.log"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-c", _FROM_TREE, str(tree)),

@@ -1,0 +1,182 @@
+"""A release takes the place of another while complaints are open: two real worker processes, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowHandle, WorkflowHistory
+from temporalio.testing import WorkflowEnvironment
+
+from settings import Settings
+from starter.doctor import _worker
+from starter.errors import NotFound, NoWorker
+from starter.releases import make_current, releases
+from storage.database import create_engine
+from storage.rebuild import rebuild
+from tests.support.history import unharmed
+from tests.support.smtp import SmtpSink
+from tests.support.system import System, publish
+from tests.support.trees import GUARDED, another_release
+from tests.support.wait import eventually
+from tests.support.worker_process import environment, worker_process
+
+pytestmark = pytest.mark.timeout(180)
+
+Handle = WorkflowHandle[Any, Any]
+
+
+@dataclass
+class Agents:
+    """People who keep writing notes to complaints, whichever worker runs; what was answered is counted."""
+
+    handles: list[Handle]
+    told: Counter[str] = field(default_factory=Counter)
+    _over: bool = False
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._write())
+
+    async def stop(self) -> None:
+        """After the note that is being written. Raises what a complaint refused, or why one did not answer."""
+        self._over = True
+        await self._task
+
+    async def _write(self) -> None:
+        while not self._over:
+            for handle in self.handles:
+                note = {"text": f"Note {self.told[handle.id]}."}
+                await handle.execute_update("note", note, id=f"{handle.id}:{self.told[handle.id]}")
+                self.told[handle.id] += 1
+
+
+async def version(handle: Handle) -> str:
+    """The release that took the complaint's latest step; nothing for workers without one."""
+    described = await handle.describe()
+    info = described.raw_description.workflow_execution_info.versioning_info
+    return str(info.deployment_version.build_id)
+
+
+@pytest.fixture
+async def stage(temporal_env: WorkflowEnvironment, settings: Settings, smtp_sink: SmtpSink) -> AsyncIterator[System]:
+    """Contracts and people in place, queue and deployment of this test's own, and no worker yet."""
+    mark = uuid.uuid4().hex[:12]
+    own = settings.model_copy(update={"task_queue": f"ombud-{mark}", "deployment": f"ombud-{mark}"})
+    engine = create_engine(own.database_url)
+    await publish(engine)
+    yield System(temporal_env.client, engine, own)
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("before", "end"),
+    [("0.1.0", signal.SIGTERM), ("0.1.0", signal.SIGKILL), ("", signal.SIGTERM)],
+    ids=["ended", "killed", "without a release before"],
+)
+async def test_open_complaints_finish_under_the_next_release(
+    stage: System, smtp_sink: SmtpSink, tmp_path: Path, before: str, end: signal.Signals
+) -> None:
+    """Opened under one release, told things while both run, finished under the next: each entry, miss and mail once."""
+    client, settings = stage.client, stage.settings
+    tree = await asyncio.to_thread(another_release, tmp_path / "next", GUARDED)
+    address = client.service_client.config.target_host
+    named = {"OMBUD_DEPLOYMENT": settings.deployment}
+    old_ = environment(settings, address, OMBUD_BUILD_ID=before, **named)
+    new_ = environment(settings, address, OMBUD_BUILD_ID="0.2.0", **named)
+    async with worker_process(tmp_path, old_) as old:
+        if before:
+            assert await make_current(client, settings.deployment, before, 60) == ""
+        handles = [await stage.open("demo", channel="chat", kind="enquiry", category="usage") for _ in range(4)]
+        agents = Agents(handles)
+        agents.start()
+        await eventually(lambda: _missed(stage, 1))
+        assert {await version(handle) for handle in handles} == {before}
+        async with worker_process(tmp_path, new_, tree) as new:
+            assert await make_current(client, settings.deployment, "0.2.0", 60) == before
+            await eventually(lambda: _all_on(handles, "0.2.0"))
+            assert await old.end(end) == (0 if end is signal.SIGTERM else -signal.SIGKILL)
+            so_far = dict(agents.told)
+            await eventually(lambda: all(agents.told[id_] > so_far[id_] for id_ in so_far))
+            await eventually(lambda: _missed(stage, len(handles)))
+            late = await stage.open("demo", channel="chat", kind="enquiry", category="usage")
+            await agents.stop()
+            await _finish(stage, [*handles, late], agents, new.said)
+    for handle in (*handles, late):
+        assert await version(handle) == "0.2.0"
+    assert "a step of the next release" not in await _labels(handles[0])
+    assert "a step of the next release" in await _labels(late)
+    if end is signal.SIGTERM:
+        for handle in (*handles, late):
+            await unharmed(handle)
+
+
+async def _finish(stage: System, handles: list[Handle], agents: Agents, said: Any) -> None:
+    for handle in handles:
+        await handle.execute_update("answer", {"text": "Hold the button."})
+        await handle.execute_update("accept", {})
+        result = await handle.result()
+        assert result["closed"] == "accepted", said()
+    await eventually(lambda: _told_of_all(stage))
+    noted = await stage.rows("SELECT stream, count(*) AS n FROM ledger WHERE type = 'noted' GROUP BY 1")
+    assert {row["stream"]: row["n"] for row in noted} == {id_: n for id_, n in agents.told.items() if n}
+    clock = "body #>> '{data,clock}'"
+    misses = f"SELECT stream, {clock}, count(*) AS n FROM ledger WHERE type = 'clock_missed' GROUP BY 1, 2"
+    assert {row["n"] for row in await stage.rows(misses)} == {1}
+    assert await rebuild(stage.engine, apply=False) == []
+
+
+async def _missed(stage: System, count: int) -> bool:
+    found = await stage.rows("SELECT count(DISTINCT stream) AS n FROM ledger WHERE type = 'clock_missed'")
+    return bool(found[0]["n"] >= count)
+
+
+async def _all_on(handles: list[Handle], build: str) -> bool:
+    return {await version(handle) for handle in handles} == {build}
+
+
+async def _told_of_all(stage: System) -> bool:
+    waiting = await stage.rows("SELECT count(*) AS n FROM notices WHERE state IN ('planned', 'claimed')")
+    return bool(waiting[0]["n"] == 0)
+
+
+async def _labels(handle: Handle) -> str:
+    history: WorkflowHistory = await handle.fetch_history()
+    return str(history.events)
+
+
+async def test_a_release_that_is_not_current_gets_nothing_and_doctor_says_so(stage: System, tmp_path: Path) -> None:
+    """Workers of a release that nobody made current leave everything undone: said with the command that mends it."""
+    client, settings = stage.client, stage.settings
+    with pytest.raises(NotFound, match="OMBUD_BUILD_ID"):
+        await releases(client, settings.deployment)
+    with pytest.raises(NoWorker, match=r"OMBUD_BUILD_ID=0\.1\.0"):
+        await make_current(client, settings.deployment, "0.1.0", 0)
+    address = client.service_client.config.target_host
+    variables = environment(settings, address, OMBUD_BUILD_ID="0.1.0", OMBUD_DEPLOYMENT=settings.deployment)
+    async with worker_process(tmp_path, variables):
+        handle = await stage.open("demo", channel="chat", kind="enquiry", category="usage")
+        seen = await eventually(lambda: _seen(stage, "0.1.0"))
+        assert (seen.standing, "ombud release current" in seen.do) == ("wrong", True)
+        assert f"{settings.deployment}/0.1.0" in seen.said
+        assert [one.status for one in await releases(client, settings.deployment)] == ["inactive"]
+        assert len((await handle.fetch_history()).events) == 2, "nobody has taken a step of it"
+        await make_current(client, settings.deployment, "0.1.0", 60)
+        await handle.execute_update("note", {"text": "Here."})
+        seen = await _worker(client, settings.task_queue)
+        assert (seen.standing, "0.1.0" in seen.said) == ("ok", True)
+        assert [(one.build, one.status) for one in await releases(client, settings.deployment)] == [
+            ("0.1.0", "current")
+        ]
+    await handle.terminate()
+
+
+async def _seen(stage: System, build: str) -> Any:
+    seen = await _worker(stage.client, stage.settings.task_queue)
+    return seen if build in seen.said else None
