@@ -68,7 +68,7 @@ async def opened(system: System, count: int) -> float:
             await system.open("small", f"P-{number:06}", kind="complaint")
 
     async def on_record() -> bool:
-        return (await system.rows("SELECT count(*) AS n FROM clocks"))[0]["n"] == 2 * count
+        return bool((await system.rows("SELECT count(*) AS n FROM clocks"))[0]["n"] == 2 * count)
 
     await asyncio.gather(*(work() for _ in range(AT_ONCE)))
     await eventually(on_record, HALF_AN_HOUR)
@@ -168,7 +168,6 @@ async def measure(system: System, count: int) -> None:
 async def main(count: int, workers: int, cached: int | None) -> None:
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
-        os.chmod(path, 0o755)  # Postgres may run as another user
         async with cluster(folder / "postgres") as databases, await start_real(list(ALL)) as env:
             settings = Settings(
                 database_url=await databases.fresh(),
