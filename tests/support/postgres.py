@@ -60,11 +60,15 @@ class Databases:
 
 
 @asynccontextmanager
-async def cluster(folder: Path) -> AsyncIterator[Databases]:
-    """A cluster that runs while the context does and need not survive a power cut."""
+async def cluster(folder: Path, *options: str, durable: bool = False) -> AsyncIterator[Databases]:
+    """A cluster that runs while the context does and, unless `durable`, need not survive a power cut.
+
+    `options` are more settings of Postgres, as `name=value`.
+    """
+    careless = () if durable else ("fsync=off", "full_page_writes=off")
     port = free_port()
     made = postgres.Cluster(folder, PASSWORD)
-    command = made.command(port, "fsync=off", "full_page_writes=off", "max_connections=200")
+    command = made.command(port, "max_connections=200", *careless, *options)
     with (folder.parent / "postgres.log").open("wb") as log:
         server = await asyncio.create_subprocess_exec(
             *command, user=made.system_user, stdout=log, stderr=log, start_new_session=True

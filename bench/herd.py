@@ -1,0 +1,165 @@
+"""A herd: so many clocks due at one instant, drained to accepted mails and committed rows.
+
+`python -m bench.herd` does it by turns with as many bare workflows whose timers fire at one instant (ours, bare, bare,
+ours), on the same servers, and counts: each miss on record once, each notice in exactly one mail, each mail sent once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from bench.desks import complaint, publish, side_by_side, start, start_bare
+from bench.ground import Ground, bare_worker, ground, workers
+from tests.support.wait import eventually
+
+PATIENCE = 900.0
+
+
+@dataclass
+class Drain:
+    """How one herd drained. Times are seconds behind the instant at which all was due."""
+
+    seconds: float
+    """Until the last one was done."""
+    opening: float
+    """Seconds that it took to open them all."""
+    lateness: list[float] = field(default_factory=list)
+    """Of each, until its mail was accepted, or the bare workflow closed."""
+    recorded: float = 0
+    """Until the last miss stood in Postgres."""
+    mails: int = 0
+    wrong: list[str] = field(default_factory=list)
+    """What was lost or came twice."""
+    worker_seconds: float = 0
+    """On the processor, of the worker, for the drain."""
+
+
+def percentile(values: list[float], part: float) -> float:
+    """Of values in any order; nothing of none."""
+    return sorted(values)[round(part * (len(values) - 1))] if values else float("nan")
+
+
+async def ours(at: Ground, desks: list[str], size: int, name: str, lead: float, processes: int = 1) -> Drain:
+    """Open complaints whose clocks are due together `lead` seconds from now, and wait for the last mail."""
+    async with workers(at, processes) as running:
+        due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=lead)
+        began = time.time()
+        asked = [complaint(desks[i % len(desks)], f"{name}-{i:05}", due) for i in range(size)]
+        await side_by_side(partial(start, at, one) for one in asked)
+        open_ = "SELECT count(*) FROM complaints WHERE reference LIKE :like"
+        await eventually(lambda: _reached(at, open_, f"{name}-%", size), PATIENCE)
+        opening = time.time() - began
+        if time.time() > due.timestamp():
+            raise RuntimeError(f"opening {size} complaints took {opening:.0f} s; give them more time than {lead:.0f} s")
+        await asyncio.sleep(due.timestamp() - time.time())
+        used = sum(worker.seconds() for worker in running)
+        done = "SELECT count(*) FROM notices WHERE complaint LIKE :like AND rung = 'due' AND accepted_at IS NOT NULL"
+        await eventually(lambda: _reached(at, done, f"%/{name}-%", size), PATIENCE)
+        ended = time.time()
+        used = sum(worker.seconds() for worker in running) - used
+    return await _count(at, name, size, due, Drain(ended - due.timestamp(), opening, worker_seconds=used))
+
+
+async def _reached(at: Ground, query: str, like: str, size: int) -> bool:
+    await asyncio.sleep(0.2)
+    return await at.count(query, like=like) >= size
+
+
+async def _count(at: Ground, name: str, size: int, due: datetime, drain: Drain) -> Drain:
+    """Look at every miss, every notice and every mail of a herd."""
+    like = f"%/{name}-%"
+    misses = await at.rows(
+        "SELECT complaint, missed_at, detected_at FROM clocks WHERE complaint LIKE :like AND obligation = "
+        "'first_response'",
+        like=like,
+    )
+    notices = await at.rows(
+        "SELECT complaint, message FROM notices WHERE complaint LIKE :like AND rung = 'due'", like=like
+    )
+    taken = {id_: when for when, id_, _ in at.accepted()}
+    times = Counter(id_ for _, id_, _ in at.accepted())
+    mails = {message for _, message in notices}
+    if len(misses) != size or any(missed != due for _, missed, _ in misses):
+        drain.wrong.append(f"{sum(m == due for _, m, _ in misses)} of {size} misses on record")
+    if len(notices) != size or len({c for c, _ in notices}) != size:
+        drain.wrong.append(f"{len(notices)} notices of {size} complaints")
+    drain.wrong += [f"message {one} was sent {times[one]} times" for one in mails if times[one] != 1]
+    drain.lateness = [taken[message] - due.timestamp() for _, message in notices if message in taken]
+    recorded = await at.rows(
+        "SELECT max(recorded_at) FROM ledger WHERE stream LIKE :like AND type = 'clock_missed'",
+        like=f"complaint/{like}",
+    )
+    drain.recorded = recorded[0][0].timestamp() - due.timestamp() if recorded[0][0] else float("nan")
+    drain.mails = len(mails)
+    return drain
+
+
+async def bare(at: Ground, size: int, name: str, lead: float) -> Drain:
+    """The same of bare workflows: all their timers due together, until the last has closed."""
+    async with bare_worker(at) as running:
+        due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=lead)
+        began = time.time()
+        await side_by_side(partial(start_bare, at.client, f"{name}-{i:05}", due) for i in range(size))
+        opening = time.time() - began
+        await asyncio.sleep(max(0.0, due.timestamp() - time.time()))
+        used = running.seconds()
+        query = f"WorkflowId STARTS_WITH 'bare/{name}-' AND ExecutionStatus = 'Completed'"
+
+        async def closed() -> bool:
+            await asyncio.sleep(0.2)
+            return (await at.client.count_workflows(query)).count >= size
+
+        await eventually(closed, PATIENCE)
+        used = running.seconds() - used
+    ends = [one.close_time.timestamp() async for one in at.client.list_workflows(query) if one.close_time]
+    late = [end - due.timestamp() for end in ends]
+    return Drain(max(late), opening, late, worker_seconds=used)
+
+
+async def by_turns(
+    at: Ground, size: int, desks: list[str], rounds: int, lead: tuple[float, float]
+) -> tuple[list[Drain], list[Drain]]:
+    """Ours and bare ones, as A B B A A B …"""
+    mine: list[Drain] = []
+    others: list[Drain] = []
+    for number in range(rounds):
+        for which in ("ours", "bare") if number % 2 == 0 else ("bare", "ours"):
+            if which == "ours":
+                mine.append(await ours(at, desks, size, f"h{number}", lead[0]))
+                print("ours", line(mine[-1]), flush=True)
+            else:
+                others.append(await bare(at, size, f"h{number}", lead[1]))
+                print("bare", line(others[-1]), flush=True)
+    return mine, others
+
+
+def line(one: Drain) -> str:
+    p50, p99 = (percentile(one.lateness, part) for part in (0.5, 0.99))
+    return (
+        f"drained {one.seconds:.1f} s, p50 {p50:.1f}, p99 {p99:.1f}, worker {one.worker_seconds:.1f} s of processor, "
+        f"opened in {one.opening:.1f} s, last miss on record {one.recorded:.1f} s, {one.mails} mails, {one.wrong or 'nothing lost'}"
+    )
+
+
+async def main(size: int, managers: int, rounds: int) -> None:
+    async with ground() as at:
+        desks = await publish(at, managers)
+        mine, others = await by_turns(at, size, desks, rounds, (size / 20 + 20, size / 100 + 15))
+        rate = [statistics.median(size / one.seconds for one in some) for some in (mine, others)]
+        print(f"ours {rate[0]:.1f} a second, bare {rate[1]:.1f}, ratio {rate[0] / rate[1]:.2f}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=2000)
+    parser.add_argument("--managers", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=2)
+    given = parser.parse_args()
+    asyncio.run(main(given.size, given.managers, given.rounds))

@@ -1,0 +1,126 @@
+"""Opening complaints against bare starts, and what one that is open takes of its worker's memory.
+
+`python -m bench.opening` opens by turns rounds of complaints, as our Python client does it, and of bare workflows, with
+both workers at work. *Started* is when Temporal has taken them all, *open* when every one stands in Postgres with its
+clocks, and every bare workflow has begun. Between the rounds the memory of both workers is looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from bench.desks import complaint, publish, side_by_side, start_bare
+from bench.ground import Ground, Process, bare_worker, ground, workers
+from starter.client import Ombud
+from tests.support.wait import eventually
+
+PATIENCE = 600.0
+
+
+@dataclass
+class Round:
+    """So many starts."""
+
+    started: float
+    """A second, until Temporal had taken all."""
+    open: float
+    """A second, until all had begun."""
+
+
+@dataclass
+class Opening:
+    """Rounds of one kind, and bytes of its worker before the first and after each."""
+
+    rounds: list[Round] = field(default_factory=list)
+    memory: list[int] = field(default_factory=list)
+
+    def rate(self, of: str) -> float:
+        """Of the middle round."""
+        return statistics.median(getattr(one, of) for one in self.rounds)
+
+
+async def measure(at: Ground, desks: list[str], rounds: int, each: int, **settings: str) -> tuple[Opening, Opening]:
+    """Ours and bare ones by turns."""
+    ours, bare = Opening(), Opening()
+    async with workers(at, **settings) as (mine,), bare_worker(at) as theirs:
+        ombud = Ombud(at.client, at.engine, task_queue=at.queue)
+        await _ours(at, ombud, desks, "warm", 50)
+        await _bare(at, "warm", 50)
+        ours.memory.append(mine.memory())
+        bare.memory.append(theirs.memory())
+        for number in range(rounds):
+            for which in ("ours", "bare") if number % 2 == 0 else ("bare", "ours"):
+                if which == "ours":
+                    ours.rounds.append(await _ours(at, ombud, desks, f"o{number:02}", each))
+                    ours.memory.append(await settled(mine))
+                else:
+                    bare.rounds.append(await _bare(at, f"o{number:02}", each))
+                    bare.memory.append(await settled(theirs))
+    return ours, bare
+
+
+async def settled(process: Process) -> int:
+    """Bytes of a process once it has nothing to do any more."""
+    seconds = -1.0
+    while (now := process.seconds()) > seconds + 0.02:
+        seconds = now
+        await asyncio.sleep(0.5)
+    return process.memory()
+
+
+async def _ours(at: Ground, ombud: Ombud, desks: list[str], name: str, size: int) -> Round:
+    due = datetime.now(UTC) + timedelta(minutes=14)
+    asked = [complaint(desks[i % len(desks)], f"{name}-{i:05}", due) for i in range(size)]
+    began = time.perf_counter()
+    await side_by_side(partial(ombud.open, one) for one in asked)
+    started = time.perf_counter() - began
+
+    async def all_open() -> bool:
+        await asyncio.sleep(0.1)
+        return await at.count("SELECT count(*) FROM complaints WHERE reference LIKE :like", like=f"{name}-%") >= size
+
+    await eventually(all_open, PATIENCE)
+    return Round(size / started, size / (time.perf_counter() - began))
+
+
+async def _bare(at: Ground, name: str, size: int) -> Round:
+    began = time.perf_counter()
+    await side_by_side(partial(start_bare, at.client, f"{name}-{i:05}", None) for i in range(size))
+    started = time.perf_counter() - began
+
+    async def all_begun() -> bool:
+        await asyncio.sleep(0.1)
+        described = await at.client.get_workflow_handle(f"bare/{name}-{size - 1:05}").describe()
+        return described.history_length >= 5  # started, task scheduled, started, completed, timer started
+
+    await eventually(all_begun, PATIENCE)
+    return Round(size / started, size / (time.perf_counter() - began))
+
+
+async def main(rounds: int, each: int, cache: int) -> None:
+    async with ground() as at:
+        ours, bare = await measure(at, await publish(at, 40), rounds, each, OMBUD_WORKER_CACHE=str(cache))
+    for name, one in (("ours", ours), ("bare", bare)):
+        grown = (one.memory[-1] - one.memory[0]) / (rounds * each)
+        print(
+            f"{name}: started {one.rate('started'):.1f} a second, open {one.rate('open'):.1f}, memory "
+            f"{one.memory[-1] / 1e6:.0f} MB, {grown / 1000:.1f} KB each; "
+            f"by round {[round(m / 1e6) for m in one.memory]} MB"
+        )
+    for of in ("started", "open"):
+        print(f"ratio {of}: {ours.rate(of) / bare.rate(of):.2f}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--each", type=int, default=400)
+    parser.add_argument("--cache", type=int, default=20_000)
+    given = parser.parse_args()
+    asyncio.run(main(given.rounds, given.each, given.cache))

@@ -1,0 +1,65 @@
+"""How long a command takes on a complaint that its worker has in memory, against an update of a bare workflow.
+
+`python -m bench.updates` sends updates one after another, by turns to complaints and to bare workflows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import time
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from bench.desks import complaint, publish, side_by_side, start, start_bare
+from bench.ground import Ground, bare_worker, ground, workers
+from bench.herd import percentile
+from tests.support.wait import eventually
+
+
+async def measure(at: Ground, desk: str, rounds: int, each: int) -> tuple[list[float], list[float]]:
+    """Seconds of each update of a complaint, and of a bare workflow."""
+    async with workers(at), bare_worker(at):
+        due = datetime.now(UTC) + timedelta(minutes=14)
+        names = [f"update-{n:03}" for n in range(each)]
+        cases = [complaint(desk, name, due) for name in names]
+        await side_by_side(partial(start, at, one) for one in cases)
+        await side_by_side(partial(start_bare, at.client, name, None) for name in names)
+        query = "SELECT count(*) FROM complaints WHERE reference LIKE 'update-%'"
+        await eventually(lambda: _are(at, query, each))
+        ours: list[float] = []
+        bare: list[float] = []
+
+        async def tell(id_: str, into: list[float], number: int) -> None:
+            handle = at.client.get_workflow_handle(id_)
+            began = time.perf_counter()
+            await handle.execute_update("note", {"text": "The customer called again."}, id=f"{id_}-{number}")
+            into.append(time.perf_counter() - began)
+
+        for number in range(rounds + 1):
+            both = [("complaint/" + desk + "/", ours), ("bare/", bare)]
+            for prefix, into in both if number % 2 == 0 else reversed(both):
+                for name in names:
+                    await tell(prefix + name, into if number else [], number)
+    return ours, bare
+
+
+async def _are(at: Ground, query: str, count: int) -> bool:
+    return await at.count(query) == count
+
+
+async def main(rounds: int, each: int) -> None:
+    async with ground() as at:
+        ours, bare = await measure(at, (await publish(at, 1))[0], rounds, each)
+    for name, values in (("complaint", ours), ("bare", bare)):
+        print(f"{name}: p50 {percentile(values, 0.5) * 1000:.1f} ms, p99 {percentile(values, 0.99) * 1000:.1f} ms")
+    print(f"ratio of medians {statistics.median(ours) / statistics.median(bare):.2f}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--each", type=int, default=20, help="complaints, and bare workflows, in each round")
+    given = parser.parse_args()
+    asyncio.run(main(given.rounds, given.each))
