@@ -39,6 +39,7 @@ from starter.client import Ombud
 from storage import webhooks
 from storage.content import Vault
 from storage.database import transaction
+from storage.migrate import needed
 from tests.support.postgres import cluster
 from tests.support.receiver import Receiver
 from tests.support.smtp import SmtpSink
@@ -74,6 +75,10 @@ class Shelf:
             "state": fold(entries).model_dump(mode="json"),
         }
         self._keep(f"ledgers/{name}.json", json.dumps(kept, indent=1, ensure_ascii=False))
+
+    def migration(self) -> None:
+        """The last one that the release brings."""
+        self._keep("migration", needed())
 
     def _keep(self, name: str, text: str) -> None:
         file = self._folder / name
@@ -202,6 +207,7 @@ async def main(folder: Path) -> None:
     shelf = Shelf(folder)
     with tempfile.TemporaryDirectory() as scratch:
         async with neighbours(Path(scratch)) as (first, second):
+            shelf.migration()
             await lives(shelf, first)
             await others(shelf, second)
     print(f"{folder}: {', '.join(shelf.added) or 'nothing was missing'}")

@@ -22,7 +22,7 @@ from deploy.folder import DataFolder, FolderError
 from deploy.ports import LOOPBACK, Ports, PortTakenError
 from deploy.supervisor import Server, ServerError, StopRequested, Supervisor
 from settings import stated
-from storage.migrate import upgrade
+from storage.migrate import TablesHeldError, upgrade
 
 
 def main(data: Path, ports: Ports | None = None) -> int:
@@ -143,6 +143,8 @@ def _migrate(database: str) -> None:
         raise postgres.PostgresError(
             f"The tables cannot be brought up to date: {error}\nWas a newer version of Ombud here? Then use that one."
         ) from None
+    except TablesHeldError as error:
+        raise postgres.PostgresError(str(error)) from None
 
 
 def _module(name: str, *arguments: str) -> list[str]:
