@@ -48,6 +48,7 @@ def environment(settings: Settings, temporal: str, **more: str) -> dict[str, str
         "OMBUD_SIGNING_KEY": settings.signing_key.get_secret_value(),
         "OMBUD_MASTER_KEY": settings.master_key.get_secret_value(),
         "OMBUD_TASK_QUEUE": settings.task_queue,
+        "OMBUD_WEBHOOK_ALLOW": settings.webhook_allow,
         "OMBUD_WORKER_CACHE": str(settings.worker_cache),
         "OMBUD_DATA_DIR": os.devnull,
         "TEMPORAL_ADDRESS": temporal,

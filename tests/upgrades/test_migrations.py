@@ -36,6 +36,9 @@ REVISIONS = [
 FIRST_RELEASE = (RELEASES[0] / "migration").read_text(encoding="utf-8").strip()
 """Where the first release stands: before it no worker had to be spared."""
 
+TAKEN_AWAY: dict[str, str] = {}
+"""Migrations that may take something away, each with why nobody uses it any more: the release that stopped using it."""
+
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
@@ -211,7 +214,8 @@ async def test_no_migration_since_the_first_release_holds_anybody_up(databases: 
     """No table is rewritten, no index built while writers wait, nothing taken away that another release still uses."""
     url = await databases.empty()
     await to(url, FIRST_RELEASE)
-    assert {name: found for name, found in (await judged(url)).items() if found} == {}
+    found = await judged(url)
+    assert {name: said for name, said in found.items() if said and name not in TAKEN_AWAY} == {}
 
 
 async def test_a_good_migration_is_found_good(postgres_url: str, next_migration: Callable[[str], None]) -> None:

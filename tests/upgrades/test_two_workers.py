@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,20 @@ import pytest
 from temporalio.client import WorkflowHandle, WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
+from activities.cloudevents import fresh_secret
+from rules.events import EVENTS
+from rules.values import Actor
 from settings import Settings
 from starter.doctor import _worker
 from starter.errors import NotFound, NoWorker
 from starter.releases import make_current, releases
-from storage.database import create_engine
+from storage import webhooks
+from storage.content import Vault
+from storage.database import create_engine, transaction
 from storage.rebuild import rebuild
+from tests.starter.conftest import command_line
 from tests.support.history import unharmed
+from tests.support.receiver import Receiver
 from tests.support.smtp import SmtpSink
 from tests.support.system import System, publish
 from tests.support.trees import GUARDED, another_release
@@ -68,11 +76,34 @@ async def version(handle: Handle) -> str:
 async def stage(temporal_env: WorkflowEnvironment, settings: Settings, smtp_sink: SmtpSink) -> AsyncIterator[System]:
     """Contracts and people in place, queue and deployment of this test's own, and no worker yet."""
     mark = uuid.uuid4().hex[:12]
-    own = settings.model_copy(update={"task_queue": f"ombud-{mark}", "deployment": f"ombud-{mark}"})
+    named = {"task_queue": f"ombud-{mark}", "deployment": f"ombud-{mark}", "webhook_allow": "127.0.0.1"}
+    own = settings.model_copy(update=named)
     engine = create_engine(own.database_url)
     await publish(engine)
     yield System(temporal_env.client, engine, own)
     await engine.dispose()
+
+
+@pytest.fixture
+async def receiver(stage: System) -> AsyncIterator[Receiver]:
+    """A backend that hears of everything under the contract, on a task queue of its own."""
+    made = Receiver()
+    await made.start()
+    async with transaction(stage.engine) as connection:
+        await webhooks.subscribe(
+            connection,
+            Vault(stage.settings.keyring),
+            contract="demo",
+            format_="cloudevents",
+            events=EVENTS,
+            origin="http://127.0.0.1",
+            url=made.url,
+            secret=fresh_secret(),
+            by=Actor(role="operations", person="p.ops"),
+            at=datetime.now(UTC),
+        )
+    yield made
+    await made.stop()
 
 
 @pytest.mark.parametrize(
@@ -81,7 +112,7 @@ async def stage(temporal_env: WorkflowEnvironment, settings: Settings, smtp_sink
     ids=["ended", "killed", "without a release before"],
 )
 async def test_open_complaints_finish_under_the_next_release(
-    stage: System, smtp_sink: SmtpSink, tmp_path: Path, before: str, end: signal.Signals
+    stage: System, receiver: Receiver, tmp_path: Path, before: str, end: signal.Signals
 ) -> None:
     """Opened under one release, told things while both run, finished under the next: each entry, miss and mail once."""
     client, settings = stage.client, stage.settings
@@ -94,6 +125,8 @@ async def test_open_complaints_finish_under_the_next_release(
         if before:
             assert await make_current(client, settings.deployment, before, 60) == ""
         handles = [await stage.open("demo", channel="chat", kind="enquiry", category="usage") for _ in range(4)]
+        idle = await stage.open("maintenance-service", kind="enquiry", category="usage", level="1")
+        assert (await idle.query("state"))["closed"] is None
         agents = Agents(handles)
         agents.start()
         await eventually(lambda: _missed(stage, 1))
@@ -105,10 +138,13 @@ async def test_open_complaints_finish_under_the_next_release(
             so_far = dict(agents.told)
             await eventually(lambda: all(agents.told[id_] > so_far[id_] for id_ in so_far))
             await eventually(lambda: _missed(stage, len(handles)))
+            assert await version(idle) == before, "nothing has woken it, so nothing moved it"
+            assert (await idle.query("state"))["closed"] is None
             late = await stage.open("demo", channel="chat", kind="enquiry", category="usage")
             await agents.stop()
-            await _finish(stage, [*handles, late], agents, new.said)
-    for handle in (*handles, late):
+            await _finish(stage, [*handles, late, idle], agents, new.said)
+            await eventually(lambda: _heard_of_all(stage, receiver))
+    for handle in (*handles, late, idle):
         assert await version(handle) == "0.2.0"
     assert "a step of the next release" not in await _labels(handles[0])
     assert "a step of the next release" in await _labels(late)
@@ -146,6 +182,14 @@ async def _told_of_all(stage: System) -> bool:
     return bool(waiting[0]["n"] == 0)
 
 
+async def _heard_of_all(stage: System, receiver: Receiver) -> bool:
+    """Whether the backend heard of every miss and every closure."""
+    types = "('clock_missed', 'closed')"
+    wanted = await stage.rows(f"SELECT stream, seq FROM ledger WHERE type IN {types}")
+    heard = {call.subject for call in receiver.calls}
+    return {f"{row['stream'].removeprefix('complaint/')}#{row['seq']}" for row in wanted} <= heard
+
+
 async def _labels(handle: Handle) -> str:
     history: WorkflowHistory = await handle.fetch_history()
     return str(history.events)
@@ -167,7 +211,13 @@ async def test_a_release_that_is_not_current_gets_nothing_and_doctor_says_so(sta
         assert f"{settings.deployment}/0.1.0" in seen.said
         assert [one.status for one in await releases(client, settings.deployment)] == ["inactive"]
         assert len((await handle.fetch_history()).events) == 2, "nobody has taken a step of it"
-        await make_current(client, settings.deployment, "0.1.0", 60)
+        ombud = command_line(variables, tmp_path)
+        said = await ombud("release", "current")
+        assert (said.code, said.out) == (
+            0,
+            "0.1.0 is current, after workers without a version. Workers of other releases may end.\n",
+        )
+        assert (await ombud("release", "current", "0.1.0")).out == "0.1.0 was current already.\n"
         await handle.execute_update("note", {"text": "Here."})
         seen = await _worker(client, settings.task_queue)
         assert (seen.standing, "0.1.0" in seen.said) == ("ok", True)
