@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,9 @@ async def replay(file: Path, *workflows: Any, runner: WorkflowRunner | None = No
     try:
         await replayer.replay_workflow(recorded(file))
     except NondeterminismError as error:
+        said = re.search(r'\[TMPRL1100\][^"]*', str(error))
         raise IncompatibleError(
             f"{named(file)}: what runs since release {file.parent.name} takes other steps now and would stop.\n"
-            f"{error}\n"
+            f"{said[0] if said else error}\n"
             "Let what began before take the steps it took: put the change behind workflow.patched (docs/upgrades.md)."
         ) from error

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowHandle, WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer
+from temporalio.workflow import NondeterminismError
 
 from activities.cloudevents import fresh_secret
 from rules.events import EVENTS
@@ -35,6 +37,8 @@ from tests.support.system import System, publish
 from tests.support.trees import GUARDED, another_release
 from tests.support.wait import eventually
 from tests.support.worker_process import environment, worker_process
+from wire.client import DATA_CONVERTER
+from workflows.complaint import Complaint
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -148,6 +152,10 @@ async def test_open_complaints_finish_under_the_next_release(
         assert await version(handle) == "0.2.0"
     assert "a step of the next release" not in await _labels(handles[0])
     assert "a step of the next release" in await _labels(late)
+    back = Replayer(workflows=[Complaint], data_converter=DATA_CONVERTER)
+    await back.replay_workflow(await handles[0].fetch_history())
+    with pytest.raises(NondeterminismError):  # what has the patch cannot go back, as docs/upgrades.md says
+        await back.replay_workflow(await late.fetch_history())
     if end is signal.SIGTERM:
         for handle in (*handles, late):
             await unharmed(handle)
