@@ -40,9 +40,8 @@ from storage import circulars, contracts, ledger
 from storage.content import MasterKeyError, Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 
-ROUND = 200
-"""Letters in one round; what they came to is recorded when the round is over. The last of a round are waited for, so
-fewer in one would leave workers idle more often."""
+ROUND = 100
+"""Letters in one round; what they came to is recorded when the round is over."""
 AT_ONCE = 24
 """Complaints told at the same time: more of them would only wait for the same workers."""
 PATIENCE = 20

@@ -23,8 +23,8 @@ from tests.support.system import running
 
 pytestmark = pytest.mark.timeout(300)
 
-OPEN = 400
-IN_MEMORY = 100
+OPEN = 300
+IN_MEMORY = 75
 """Complaints that the worker keeps: most have to be replayed before they can be re-planned, as in a large system."""
 LEAD = Actor(role="handler.manager", person="p.wang")
 
@@ -48,7 +48,7 @@ async def test_every_open_complaint_is_re_planned_once(temporal_env: WorkflowEnv
         await note
         carried = await carrying
         assert (carried.complaints, carried.taken) == (OPEN, OPEN)
-        assert len(seen) >= OPEN // 200, "told how far it is, not only that it ended"
+        assert len(seen) >= 3, "told how far it is, not only that it ended"
         assert [counts.open for counts in seen] == sorted((counts.open for counts in seen), reverse=True)
         entries = "SELECT stream, body #>> '{by,person}' AS by FROM ledger WHERE type = 'replanned'"
         rows = await system.rows(entries)
