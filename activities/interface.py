@@ -36,6 +36,9 @@ RETENTION = "Retention"
 """The workflow that erases what its contract keeps no longer; `retention_id` is its id."""
 RENEW = "renew"
 """Signal to a complaint: go on in a new run, once all is recorded. The history until then can be deleted."""
+COMPARE = "compare"
+"""Signal to a complaint: compare with the ledger and go on from there, judge what the time has brought, and show it
+all anew. Where nothing is wrong it changes nothing."""
 
 
 def complaint_id(contract: str, reference: str) -> str:
@@ -132,6 +135,9 @@ class Delivered(Value):
     """Until what waits may leave: it gathers, since the person had a mail just now and nothing of it is urgent, or its
     provider takes no more mails for now. When nothing waits yet: until the person's next shift, for which something
     does."""
+    message: str = ""
+    """The message that came to its end in this round, and its entries: should Postgres lose them, they stand here."""
+    entries: tuple[Entry, ...] = ()
 
 
 class Dispatched(Value):

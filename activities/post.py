@@ -33,7 +33,7 @@ from activities.interface import DELIVER, Delivered
 from activities.mailer import Mailer, NotSentError, RefusedForGoodError
 from activities.poke import poke, report
 from activities.writing import Writer
-from rules.contract import Contract, DeliveryOf
+from rules.coverage import awaited
 from rules.ledger import Entry
 from rules.notices import Outcome
 from rules.values import SYSTEM
@@ -42,7 +42,7 @@ from storage import crowds, posts, turns
 from storage.content import ErasedError, MasterKeyError, Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 from storage.directory import Person
-from storage.ledger import message_stream
+from storage.ledger import message_stream, read
 from storage.recording import record_message, record_next
 from telemetry import meters
 from telemetry.logs import about
@@ -120,8 +120,10 @@ class PostOffice:
         async with self._transaction() as db:
             another = await posts.unsent(db, person) is not None
             behind = await posts.behind(db, self._clock(), person)
+            entries = tuple(await read(db, message_stream(message)))
         idle = self._idle(person, behind, now)
-        return idle.model_copy(update={"sent": sent, "waiting": idle.waiting + another})
+        done = {"sent": sent, "waiting": idle.waiting + another, "message": message, "entries": entries}
+        return idle.model_copy(update=done)
 
     def _idle(self, person: str, behind: posts.Behind, now: datetime) -> Delivered:
         """What a round leaves: how much waits, and when nothing does, until when this person's next shift begins, if
@@ -217,6 +219,8 @@ class PostOffice:
             if who is None:
                 raise RefusedForGoodError("the recipient left the directory after the message was written")
             async with self._transaction() as db:
+                if await posts.given_up(db, message):
+                    raise RefusedForGoodError("given up")
                 mail = (await self._vault.read(db, message_stream(message)))[CLAIM]["mail"].encode()
             reply = await self._mailer.send(who.email, mail, envelope=message)
         except NotSentError as failure:
@@ -255,9 +259,7 @@ class PostOffice:
         async with self._transaction() as db:
             ended = await posts.untold(db, person)
             matter = [
-                e
-                for e in ended
-                if e.undeliverable_at or _awaited(await self._writer.contract(db, e.version), e.command)
+                e for e in ended if e.undeliverable_at or awaited(await self._writer.contract(db, e.version), e.command)
             ]
         for one in matter:
             await self._tell(one)
@@ -282,16 +284,6 @@ class PostOffice:
                 yield db
         except (PostgresUnreachableError, SchemaMissingError, MasterKeyError) as error:
             raise _retry(error) from None
-
-
-def _awaited(contract: Contract | None, command: str | None) -> bool:
-    """Whether the acceptance of a notice about this act meets an obligation of the contract, or starts one."""
-    if contract is None or command is None:
-        return False
-    return any(
-        f"notice of {command}" in promise.met_by.parts or promise.starts == DeliveryOf(delivery_of=command)
-        for promise in contract.obligations.values()
-    )
 
 
 def _masked(reply: str, who: Person | None) -> str:
