@@ -39,6 +39,7 @@ bench: install ## working time against what people use instead; what a complaint
 	$(BIN)/python -m bench.costs
 	$(BIN)/python -m bench.codec
 	$(BIN)/python -m bench.http
+	$(BIN)/python -m bench.replan
 
 lock: install ## newest allowed version of everything, with hashes, into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group bench --universal --python-version 3.11 \
