@@ -39,6 +39,7 @@ bench: install ## working time against what people use instead; what a complaint
 	$(BIN)/python -m bench.costs
 	$(BIN)/python -m bench.codec
 	$(BIN)/python -m bench.http
+	$(BIN)/python -m bench.replan
 
 FAULTS ?=
 faults: install ## minutes in which everything is killed at every point; FAULTS='--seed 2 --complaints 50'

@@ -204,6 +204,11 @@ class Settings(Keys):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     task_queue: str = "ombud"
+    deployment: str = Field(default="ombud", pattern=r"^[A-Za-z0-9_-]{1,100}$")
+    build_id: str = Field(default="", pattern=r"^[A-Za-z0-9._+-]{0,100}$")
+    """The release that a worker is of, such as `0.1.0`. With it the worker is a version of `deployment`: it gets work
+    once `ombud release current` said so, and all open complaints with it. Without it workers have no versions
+    (docs/upgrades.md says when that is right)."""
     data_dir: Path = Path("data")
     """The folder of the one-machine system."""
 

@@ -15,9 +15,10 @@ from typing import NoReturn
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 
 from activities.between import Between
 from activities.canary import CanaryDesk
@@ -82,6 +83,7 @@ async def worker(client: Client, settings: Settings, runner: WorkflowRunner = UN
             activities=hooks.activities,
             graceful_shutdown_timeout=timedelta(seconds=20),
             max_concurrent_activities=CALLS,
+            deployment_config=versioned(settings),
         )
         async with (
             outward,
@@ -101,11 +103,25 @@ async def worker(client: Client, settings: Settings, runner: WorkflowRunner = UN
                 max_concurrent_workflow_tasks=WORKFLOW_TASKS,
                 workflow_runner=runner,
                 max_cached_workflows=settings.worker_cache,
+                deployment_config=versioned(settings),
             ) as running,
         ):
             yield running
     finally:
         await engine.dispose()
+
+
+def versioned(settings: Settings) -> WorkerDeploymentConfig | None:
+    """Which release the worker is of. Complaints live for months, so that all of them move on to the release that is
+    current; what a release changes in their course it guards with a patch (docs/upgrades.md).
+    """
+    if not settings.build_id:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(settings.deployment, settings.build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+    )
 
 
 async def main() -> int:
@@ -124,6 +140,9 @@ async def main() -> int:
         await _schedules(client, settings)
         async with worker(client, settings):
             LOGGER.info("working on task queue %s of namespace %s", settings.task_queue, client.namespace)
+            if settings.build_id:
+                version = f"{settings.deployment}/{settings.build_id}"
+                LOGGER.info("as version %s: it gets work while it is current (`ombud release show`)", version)
             await stop.wait()
     except SettingsError as error:
         LOGGER.error("%s", error)  # noqa: TRY400  one clear line, no traceback

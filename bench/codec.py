@@ -17,7 +17,7 @@ from temporalio.api.common.v1 import Payload
 from storage.keys import Keyring
 from wire.codec import Codec
 
-HISTORIES = sorted((Path(__file__).parents[1] / "tests" / "histories").glob("*.json"))
+HISTORIES = sorted((Path(__file__).parents[1] / "tests" / "histories").glob("*/*.json"))
 ROUNDS = 20
 
 

@@ -19,7 +19,7 @@ from wire.client import DATA_CONVERTER
 from workflows.circular import Circular
 from workflows.complaint import Complaint
 
-HISTORIES = sorted((Path(__file__).parents[1] / "tests" / "histories").glob("*.json"))
+HISTORIES = sorted((Path(__file__).parents[1] / "tests" / "histories").glob("*/*.json"))
 
 
 async def measure(file: Path, times: int) -> tuple[int, list[float]]:

@@ -22,7 +22,7 @@ from deploy.folder import DataFolder, FolderError
 from deploy.ports import LOOPBACK, Ports, PortTakenError
 from deploy.supervisor import Server, ServerError, StopRequested, Supervisor
 from settings import stated
-from storage.migrate import upgrade
+from storage.migrate import TablesHeldError, upgrade
 
 
 def main(data: Path, ports: Ports | None = None, *, servers_only: bool = False) -> int:
@@ -69,6 +69,7 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports, *, 
     database = postgres.url(ports.postgres, password)
     frontend = temporal.Frontend(ports.temporal)
     ours = secrets | {
+        "OMBUD_BUILD_ID": "",  # one worker, which is stopped before another starts, needs no versions
         "OMBUD_DATA_DIR": str(folder.path),
         "OMBUD_DATABASE_URL": database,
         "OMBUD_HTTP_PORT": str(ports.pages),
@@ -149,6 +150,8 @@ def _migrate(database: str) -> None:
         raise postgres.PostgresError(
             f"The tables cannot be brought up to date: {error}\nWas a newer version of Ombud here? Then use that one."
         ) from None
+    except TablesHeldError as error:
+        raise postgres.PostgresError(str(error)) from None
 
 
 def _module(name: str, *arguments: str) -> list[str]:

@@ -48,15 +48,17 @@ def rebuild(
 
 def migrate() -> None:
     """Create or change the tables in Postgres as this version needs them. Does nothing when they are right."""
-    from starter.errors import Unreachable
+    from starter.errors import Refused, Unreachable
     from starter.postgres import settings_in_force
     from storage.database import PostgresUnreachableError
-    from storage.migrate import upgrade
+    from storage.migrate import TablesHeldError, upgrade
 
     try:
         upgrade(settings_in_force().database_url)
     except PostgresUnreachableError as error:
         raise Unreachable(str(error)) from None
+    except TablesHeldError as error:
+        raise Refused(str(error)) from None
     print("The tables are up to date.")
 
 

@@ -35,7 +35,7 @@ from rules.law import InForce, law_of
 from rules.ledger import digest
 from rules.values import Actor, Value
 from settings import Settings
-from starter import circulars
+from starter import circulars, updates
 from starter.errors import (
     Closed,
     Conflict,
@@ -159,9 +159,7 @@ class Ombud:
         try:
             with temporal_errors(self.task_queue, self.patience):
                 async with asyncio.timeout(self.patience):
-                    answer = await self._handle(complaint).execute_update(
-                        command.name, _body(command), id=update_id, result_type=dict
-                    )
+                    answer = await updates.answer(self._handle(complaint), command.name, _body(command), update_id)
         except NotFound:
             known = await self._after_the_end(complaint, command)
             if known is not None:

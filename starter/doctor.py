@@ -13,10 +13,8 @@ from typing import Literal
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
-from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, GetSystemInfoRequest
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -25,6 +23,7 @@ from rules.calendar import calendar_for
 from rules.coverage import gaps
 from settings import Settings
 from starter.mailboxes import MailboxError, opened
+from starter.releases import asking
 from storage import contracts, rotation
 from storage.content import Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
@@ -42,9 +41,6 @@ PATIENCE = 15
 """Seconds for one look."""
 
 OLDEST_POSTGRES = 15
-FRESH = timedelta(seconds=90)
-"""A worker asks for work at least once a minute; one that asked longer ago than this is gone."""
-
 AHEAD = timedelta(days=60)
 """How far the holidays should be known: 30 working days from now end within it, unless they lie very badly."""
 
@@ -128,27 +124,27 @@ async def _search_attributes(client: Client) -> Finding:
 
 
 async def _worker(client: Client, task_queue: str) -> Finding:
-    """Whether somebody asked for workflows and for activities of late."""
-    counts = {}
-    for name, kind in (
-        ("workflows", TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
-        ("activities", TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
-    ):
-        asked = DescribeTaskQueueRequest(
-            namespace=client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=kind
+    """Whether somebody asked for workflows and for activities of late, and gets them."""
+    try:
+        asked = await asking(client, task_queue)
+    except RPCError as error:
+        return Finding("worker", "wrong", f"cannot be looked up: {error.message}", "Let this login look it up.")
+    if all(one.working for one in asked.values()):
+        workflows = asked["workflows"]
+        versions = " and ".join(sorted(filter(None, workflows.current & workflows.workers.keys())))
+        release = f", release {versions}" if versions else ""
+        return Finding("worker", "ok", f"{workflows.working} on task queue {task_queue}{release}")
+    idle = " and ".join(name for name, one in asked.items() if not one.working)
+    waiting = sorted({v for one in asked.values() if not one.working for v in one.workers})
+    if waiting:
+        current = " and ".join(sorted(filter(None, asked["workflows"].current))) or "no release"
+        said = f"{' and '.join(v or 'a worker without a release' for v in waiting)} asks the task queue {task_queue}, "
+        do = (
+            "Give it the work: `ombud release current RELEASE` (docs/upgrades.md); or start workers of the current one."
         )
-        try:
-            answer = await client.workflow_service.describe_task_queue(asked)
-        except RPCError as error:
-            return Finding("worker", "wrong", f"cannot be looked up: {error.message}", "Let this login look it up.")
-        since = datetime.now(UTC) - FRESH
-        fresh = {p.identity for p in answer.pollers if p.last_access_time.ToDatetime(UTC) > since}
-        counts[name] = len(fresh)
-    if not all(counts.values()):
-        idle = " and ".join(name for name, count in counts.items() if not count)
-        do = "Start one: python worker.py (on one machine: `ombud up`). Until then timers wait, and nothing is lost."
-        return Finding("worker", "wrong", f"nobody asks the task queue {task_queue} for {idle}", do)
-    return Finding("worker", "ok", f"{counts['workflows']} on task queue {task_queue}")
+        return Finding("worker", "wrong", f"{said}but {current} is current: nobody gets {idle}", do)
+    do = "Start one: python worker.py (on one machine: `ombud up`). Until then timers wait, and nothing is lost."
+    return Finding("worker", "wrong", f"nobody asks the task queue {task_queue} for {idle}", do)
 
 
 async def _postgres(settings: Settings) -> list[Finding]:

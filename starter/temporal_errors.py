@@ -10,7 +10,7 @@ from temporalio.client import RPCTimeoutOrCancelledError, WorkflowUpdateFailedEr
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from starter.errors import Invalid, Misconfigured, NotFound, NoWorker, Refused, Unreachable
+from starter.errors import Invalid, NotFound, NoWorker, Refused, Unreachable
 
 SEALED = "Set OMBUD_MASTER_KEY to the key that the worker seals with, to read what it says (docs/codec.md)."
 
@@ -34,11 +34,6 @@ def temporal_errors(task_queue: str, patience: float) -> Iterator[None]:
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             raise NotFound(error.message) from None
-        if "search attribute" in error.message.lower():
-            raise Misconfigured(
-                f"Temporal does not know Ombud's search attributes yet ({error.message}). Start a worker once, it "
-                "registers them."
-            ) from None
         raise Unreachable(f"Temporal does not do it: {error.message}") from None
 
 

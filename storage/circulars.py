@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import case, func, insert, literal, select, update
+from sqlalchemy import bindparam, case, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -123,12 +123,15 @@ async def waiting(connection: AsyncConnection, id_: str, after: str, most: int) 
 
 async def answered(connection: AsyncConnection, id_: str, answers: Sequence[Answer]) -> None:
     """Keep what complaints answered. What one answered before stays."""
-    for one in answers:
-        await connection.execute(
-            update(letters)
-            .where(letters.c.circular == id_, letters.c.complaint == one.complaint, letters.c.outcome.is_(None))
-            .values(outcome=one.outcome, seq=one.seq, reason=one.reason or None)
-        )
+    if not answers:
+        return
+    kept = update(letters).where(
+        letters.c.circular == id_, letters.c.complaint == bindparam("whose"), letters.c.outcome.is_(None)
+    )
+    await connection.execute(
+        kept.values(outcome=bindparam("what"), seq=bindparam("entry"), reason=bindparam("why")),
+        [{"whose": one.complaint, "what": one.outcome, "entry": one.seq, "why": one.reason or None} for one in answers],
+    )
 
 
 async def counts(connection: AsyncConnection, id_: str) -> dict[str, int]:

@@ -33,6 +33,8 @@ with workflow.unsafe.imports_passed_through():
 
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 """Without end: an outage delays a circular and loses none of its letters (invariant 15)."""
+SILENCE = timedelta(seconds=45)
+"""Of a round that is being sent: after so long without an answer from anybody its worker is taken for dead."""
 AGAIN = timedelta(seconds=5), timedelta(minutes=10)
 """Between two passes over those who did not answer, at first and at most; each pause is twice the one before."""
 
@@ -113,7 +115,8 @@ class Circular:
         """The next letters. A pass that reached the last of them leaves those who cannot answer now to another pass."""
         self.show(way)
         sending = Sending(id=way.id, command=way.command, body=way.body, after=way.after)
-        sent = await _do(SEND, sending, Sent, f"send · {way.counts.complaints - way.counts.open} answered")
+        answered = f"send · {way.counts.complaints - way.counts.open} answered"
+        sent = await _do(SEND, sending, Sent, answered, silence=SILENCE)
         passes = way.passes if sent.last else way.passes + 1
         way = way.model_copy(update={"counts": sent.counts, "after": sent.last, "passes": passes})
         self.show(way)
@@ -130,13 +133,13 @@ class Circular:
         return self.way.counts.model_dump() if self.way else {}
 
 
-async def _do(name: str, argument: Any, result: type[Result], summary: str) -> Result:
+async def _do(name: str, argument: Any, result: type[Result], summary: str, silence: timedelta | None = None) -> Result:
     done: Result = await workflow.execute_activity(
         name,
         argument,
         result_type=result,
         start_to_close_timeout=timedelta(minutes=15),
-        heartbeat_timeout=timedelta(minutes=2),
+        heartbeat_timeout=silence,
         retry_policy=RETRY,
         summary=Label(summary),
     )

@@ -69,6 +69,7 @@ class Complaint(Updates):
         self.early: list[tuple[str, Sequence[RawValue]]] = []
         self.following: list[OpenComplaint] = []
         self.merging = False
+        self.leaving = False
 
     @workflow.run
     async def run(self, start: Any = None, *surplus: Any) -> dict[str, Any]:
@@ -104,6 +105,7 @@ class Complaint(Updates):
                 break
         if self.records.done():
             self.records.result()  # a fault of ours holds the workflow task up, where a corrected worker resumes it
+        self.leaving = True  # a result that arrives in the same moment swallows the cancellation
         self.records.cancel()
         await workflow.wait_condition(lambda: self.records.done() and workflow.all_handlers_finished())
         if self.case.closed and not self.outbox.entries:
@@ -160,7 +162,7 @@ class Complaint(Updates):
 
     async def record(self) -> None:
         """Keeps Postgres up with the ledger, beside the clocks."""
-        while True:
+        while not self.leaving:
             await workflow.wait_condition(lambda: bool(self.outbox.entries) or self.doubted)
             if self.doubted:
                 self.doubted = False

@@ -1,4 +1,4 @@
-"""Run by Alembic for every command; the connection comes from `storage.migrate`, within its transaction."""
+"""Run by Alembic for every command; the connection comes from `storage.migrate`. Each migration is a transaction."""
 
 from alembic import context
 
@@ -8,7 +8,8 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     compare_server_default=True,
-    transaction_per_migration=False,
+    transaction_per_migration=True,
+    on_version_apply=context.config.attributes.get("on_version_apply"),
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -90,7 +90,7 @@ def containers() -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
             spec = document.get("spec", {})
             spec = spec.get("jobTemplate", {}).get("spec", spec)
             if pod := spec.get("template", {}).get("spec"):
-                found += [(path.stem, container, pod) for container in pod["containers"]]
+                found += [(path.stem, c, pod) for c in (*pod.get("initContainers", ()), *pod["containers"])]
     return found
 
 
@@ -103,6 +103,16 @@ def test_every_container_runs_a_command_that_there_is() -> None:
     commands = getattr(get_command(app), "commands", {})
     for program, *rest in asked:
         assert (program, rest) == ("python", ["-m", "worker"]) or (program == "ombud" and rest[0] in commands)
+
+
+def test_a_release_is_named_once_and_its_tables_come_first() -> None:
+    """The image and the release of its workers are the same; they get the work after the tables are theirs."""
+    (kustomization,) = documents(BASE / "kustomization.yaml")
+    release = dotenv_values(BASE / "config.env")["OMBUD_BUILD_ID"]
+    assert {image["newTag"] for image in kustomization["images"]} == {release}
+    pod = next(pod for name, _, pod in containers() if name == "migrate")
+    assert [container["command"][:2] for container in pod["initContainers"]] == [["ombud", "migrate"]]
+    assert [container["command"][:3] for container in pod["containers"]] == [["ombud", "release", "current"]]
 
 
 def test_no_container_may_more_than_it_needs() -> None:

@@ -11,6 +11,8 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from rules.commands import Note
+from starter.client import Ombud
 from tests.support.memory import Memory
 from tests.support.temporal import start_real
 from tests.support.wait import eventually
@@ -26,22 +28,24 @@ async def forgetful_env() -> AsyncIterator[WorkflowEnvironment]:
         yield env
 
 
-@pytest.mark.parametrize("away", [False, True])
+@pytest.mark.parametrize("neighbour", ["there", "away", "slow"])
 async def test_a_long_complaint_continues_as_new_and_loses_nothing(
-    forgetful_env: WorkflowEnvironment, *, away: bool
+    forgetful_env: WorkflowEnvironment, neighbour: str
 ) -> None:
-    """Commands, keys and entries not yet recorded are carried over, also while the database is away."""
+    """Commands, keys and entries not yet recorded are carried over, also while the database is away or slow."""
     memory = Memory()
+    memory.slow = neighbour == "slow"
     queue, reference = f"q-{uuid.uuid4()}", f"R-{uuid.uuid4()}"
     client = forgetful_env.client
     async with Worker(client, task_queue=queue, workflows=[Complaint], activities=memory.activities):
         handle = await begin(client, queue, reference=reference)
         await handle.execute_update("note", {"text": "First.", "key": "first"})
         named = await handle.execute_update("note", {"text": "Named."}, id="desk-2")
-        memory.away = away
+        memory.away = neighbour == "away"
         latest = client.get_workflow_handle(handle.id)
+        ombud = Ombud(client, task_queue=queue)
         for number in range(25):
-            await latest.execute_update("note", {"text": f"Note {number}."})
+            await ombud.tell(f"small/{reference}", Note(text=f"Note {number}."))
             await latest.signal("note", {"text": f"Signal {number}."})
         await eventually(lambda: _continued(client, handle.id))
         again = await latest.execute_update("note", {"text": "First.", "key": "first"})
