@@ -102,10 +102,10 @@ async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         async with engine.connect() as connection:
             connected = True
             yield connection
-    except (TimeoutError, ConnectionError, PoolTimeoutError, asyncpg.PostgresError, DBAPIError) as error:
+    except (TimeoutError, PoolTimeoutError, asyncpg.PostgresError, DBAPIError) as error:
         raise _clear(engine, error) from None
     except (OSError, asyncpg.InterfaceError) as error:
-        if connected:  # the caller's own, such as a file that is not there
+        if connected:  # the caller's own, such as a file that is not there, or a reader of what it prints that is gone
             raise
         raise _clear(engine, error) from None
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic import ConfigDict
-from sqlalchemy import ARRAY, Boolean, DateTime, Select, Text, bindparam, func, literal, select, true
+from sqlalchemy import ARRAY, Boolean, Select, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +17,7 @@ from rules.law import InForce, law_of
 from rules.ledger import Entry
 from rules.values import Value
 from storage import contracts, ledger
-from storage.tables import clocks, complaints, contract_versions, notices, registry
+from storage.tables import clocks, complaints, contract_versions, notices
 
 
 class _Row(Value):
@@ -212,36 +212,6 @@ async def state(connection: AsyncConnection, complaint: str) -> State | None:
 async def entries(connection: AsyncConnection, complaint: str) -> list[Entry]:
     """A complaint's ledger, in order."""
     return await ledger.read(connection, ledger.stream_of(complaint))
-
-
-def _foresee() -> Select[Any]:
-    """Made once: to make such a query costs more than to ask it."""
-    contract, reference = bindparam("contract", type_=Text), bindparam("reference", type_=Text)
-    version = contracts.version_in_force(contract, bindparam("at", type_=DateTime(timezone=True))).scalar_subquery()
-    its = select(registry.c.digest, registry.c.first_run)
-    held = its.where(registry.c.contract == contract, registry.c.reference == reference).subquery()
-    return select(held.c.digest, held.c.first_run, version.label("version")).select_from(
-        select(literal(1).label("one")).subquery().outerjoin(held, true())
-    )
-
-
-_FORESEE = _foresee()
-
-
-class Foreseen(NamedTuple):
-    """What is known of a start before it happens."""
-
-    registered: tuple[str, str] | None
-    """The digest and the first run of whoever holds its reference."""
-    version: str | None
-    """Of the contract in force at its receipt."""
-
-
-async def foresee(connection: AsyncConnection, contract: str, reference: str, received_at: datetime) -> Foreseen:
-    """Both in one question, since every opening waits for the answer."""
-    values = {"contract": contract, "reference": reference, "at": received_at}
-    row = (await connection.execute(_FORESEE, values)).one()
-    return Foreseen(None if row.digest is None else (row.digest, row.first_run), row.version)
 
 
 async def laws(connection: AsyncConnection, contract: str) -> Laws | None:

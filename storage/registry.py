@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import DateTime, bindparam, delete, select, tuple_
+from sqlalchemy import ARRAY, DateTime, Select, Text, and_, bindparam, column, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
@@ -51,6 +51,53 @@ class Reject:
     recorded_at: datetime
     contract: str
     reference: str
+
+
+class Sought(NamedTuple):
+    """A start that is about to happen."""
+
+    contract: str
+    reference: str
+    received_at: datetime
+
+
+class Foreseen(NamedTuple):
+    """What is known of a start before it happens."""
+
+    registered: tuple[str, str] | None
+    """The digest and the first run of whoever holds its reference."""
+    version: str | None
+    """Of the contract in force at its receipt."""
+
+
+def _foresee() -> Select[Any]:
+    """Made once: to make such a query costs more than to ask it."""
+    moment = DateTime(timezone=True)
+    given = (
+        bindparam("contracts", type_=ARRAY(Text)),
+        bindparam("references", type_=ARRAY(Text)),
+        bindparam("moments", type_=ARRAY(moment)),
+    )
+    shape = (column("contract", Text), column("reference", Text), column("received_at", moment))
+    sought = func.unnest(*given).table_valued(*shape, with_ordinality="place", name="sought").render_derived()
+    version = contracts.version_in_force(sought.c.contract, sought.c.received_at).scalar_subquery()
+    held = and_(registry.c.contract == sought.c.contract, registry.c.reference == sought.c.reference)
+    return (
+        select(registry.c.digest, registry.c.first_run, version.label("version"))
+        .select_from(sought.outerjoin(registry, held))
+        .order_by(sought.c.place)
+    )
+
+
+_FORESEE = _foresee()
+
+
+async def foresee(connection: AsyncConnection, sought: Sequence[Sought]) -> list[Foreseen]:
+    """All of it in one question, since every opening waits for the answer; in the order of what is sought."""
+    names, references, moments = zip(*sought, strict=True)
+    values = {"contracts": list(names), "references": list(references), "moments": list(moments)}
+    rows = (await connection.execute(_FORESEE, values)).all()
+    return [Foreseen(None if row.digest is None else (row.digest, row.first_run), row.version) for row in rows]
 
 
 async def register(connection: AsyncConnection, claim: Claim) -> Standing:
