@@ -151,7 +151,7 @@ def line(one: Drain) -> str:
 async def main(size: int, managers: int, rounds: int) -> None:
     async with ground() as at:
         desks = await publish(at, managers)
-        mine, others = await by_turns(at, size, desks, rounds, (size / 20 + 20, size / 100 + 15))
+        mine, others = await by_turns(at, size, desks, rounds, (size / 6 + 20, size / 40 + 15))
         rate = [statistics.median(size / one.seconds for one in some) for some in (mine, others)]
         print(f"ours {rate[0]:.1f} a second, bare {rate[1]:.1f}, ratio {rate[0] / rate[1]:.2f}")
 
