@@ -18,7 +18,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.client import Client
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from activities.between import Between
 from activities.canary import CanaryDesk
@@ -48,6 +48,11 @@ LOGGER = logging.getLogger("ombud.worker")
 WORKFLOW_TASKS = 16
 """Workflow tasks at a time. Each holds a record in a local activity; more of them would only wait for each other."""
 
+UNSANDBOXED = UnsandboxedWorkflowRunner()
+"""The sandbox imports the modules of `workflows` anew for every complaint: a third of the time that an opening takes a
+worker. It guards against code that a replay would run differently, which tests find: they and the replays run in it.
+"""
+
 CALLS = 50
 """Subscribers that are called at a time, each by one round."""
 
@@ -60,7 +65,7 @@ class SearchAttributesError(Exception):
 
 
 @asynccontextmanager
-async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
+async def worker(client: Client, settings: Settings, runner: WorkflowRunner = UNSANDBOXED) -> AsyncIterator[Worker]:
     """A worker that polls inside the block and finishes what it has begun when the block ends."""
     await _search_attributes(client)
     engine = create_engine(settings.database_url)
@@ -95,6 +100,7 @@ async def worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
                 ],
                 graceful_shutdown_timeout=timedelta(seconds=20),
                 max_concurrent_workflow_tasks=WORKFLOW_TASKS,
+                workflow_runner=runner,
                 max_cached_workflows=settings.worker_cache,
             ) as running,
         ):

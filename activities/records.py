@@ -7,8 +7,8 @@ it. A repetition of any of them does nothing twice, so each may be retried witho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -42,8 +42,10 @@ from rules.notices import Outcome
 from settings import Settings
 from storage import ledger, posts, recording, registry, webhooks
 from storage.content import MasterKeyError, Vault
-from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
+from storage.database import PostgresUnreachableError, SchemaMissingError, questions, transaction
 from telemetry import meters
+
+Way = Callable[[AsyncEngine], AbstractAsyncContextManager[AsyncConnection]]
 
 MOST = 50
 """Complaints whose records share a transaction."""
@@ -87,7 +89,7 @@ class Records:
     @activity.defn(name=REGISTER)
     async def register(self, asked: Registration) -> Registered:
         """Whether this is a new complaint, and what it is pinned to (invariants 8, 17)."""
-        async with self._transaction() as connection:
+        async with self._connection(questions) as connection:
             found = await registry.register(
                 connection,
                 registry.Claim(
@@ -106,7 +108,7 @@ class Records:
     @activity.defn(name=REJECT)
     async def reject(self, rejected: Rejected) -> None:
         """Put a start that cannot become a complaint among the rejects, and set its reference free."""
-        async with self._transaction() as connection:
+        async with self._connection() as connection:
             await registry.reject(connection, registry.Reject(**rejected.model_dump()))
 
     @activity.defn(name=RECORD)
@@ -167,14 +169,14 @@ class Records:
     @activity.defn(name=LOAD)
     async def load(self, stream: Stream) -> Ledger:
         """Everything on record about a complaint."""
-        async with self._transaction() as connection:
+        async with self._connection() as connection:
             return Ledger(entries=tuple(await ledger.read(connection, ledger.stream_of(stream.complaint))))
 
     @activity.defn(name=REVIVE)
     async def revive(self, stream: Stream) -> Registered:
         """What a complaint that lost its run is pinned to; whoever may have to be told is poked."""
         now = datetime.now(UTC)
-        async with self._transaction() as connection:
+        async with self._connection() as connection:
             found = await registry.pinned(connection, stream.complaint)
             await posts.tell_again(connection, stream.complaint)
             behind = await posts.behind(connection, now)
@@ -197,10 +199,10 @@ class Records:
         await poke(self._client, self._task_queue, person, urgent=urgent)
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction; an outage is one clear line, and tried again."""
+    async def _connection(self, way: Way = transaction) -> AsyncIterator[AsyncConnection]:
+        """One transaction, unless another way is given; an outage is one clear line, and tried again."""
         with self._clear_errors():
-            async with transaction(self._engine) as connection:
+            async with way(self._engine) as connection:
                 yield connection
 
     @contextmanager

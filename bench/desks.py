@@ -23,7 +23,6 @@ from rules.contract_file import read
 from rules.directory_file import read_directory
 from storage import contracts, directory
 from storage.database import transaction
-from workflows.search_attributes import at_start
 
 BUDGET = timedelta(minutes=15)
 """Of the clock that is measured, from receipt."""
@@ -99,7 +98,6 @@ async def start(at: Ground, asked: OpenComplaint) -> None:
         asked,
         id=complaint_id(asked.contract, asked.reference),
         task_queue=at.queue,
-        search_attributes=at_start(asked),
     )
 
 

@@ -6,7 +6,7 @@ not on record yet is recorded, in the order of the moments, each with its own ti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -94,9 +94,10 @@ def _open_wait(case: Complaint, clock: Clock, law: InForce) -> datetime | None:
 def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[Moment]:
     derived = {(run.obligation, run.source): run for run in runs(case, law.contract)}
     known = {(clock.obligation, clock.source): clock for clock in case.clocks}
-    for order, (key, run) in enumerate(derived.items()):
-        if key not in known and run.ended_at is None:
-            yield _start(case, law, run, order)
+    begun = [(run.started_at, order) for order, run in enumerate(derived.values()) if _begins(run, known)]
+    if begun:  # only the earliest can be next, and to plan a clock is dear
+        _, order = min(begun)
+        yield _start(case, law, list(derived.values())[order], order)
     for order, clock in enumerate(case.clocks):
         run_ = derived.get((clock.obligation, clock.source))
         if clock.status != "ended" or (run_ is not None and run_.ended_at is None):
@@ -111,6 +112,10 @@ def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[Moment]:
             {"reason": "silence", "agreement": True},
             notices_of_act(case, law.contract, "close"),
         )
+
+
+def _begins(run: Run, known: Collection[tuple[str, int]]) -> bool:
+    return run.ended_at is None and (run.obligation, run.source) not in known
 
 
 def _start(case: Complaint, law: InForce, run: Run, order: int) -> Moment:

@@ -23,6 +23,8 @@ class InForce:
     calendar: WorkingCalendar
     pinned: InForce | None = None
     """The law as it was at receipt, where a re-plan has put years into it."""
+    snapshot: dict[str, Any] | None = None
+    """What it was made from; held here once for every complaint under it, for it is many times their size."""
 
 
 def law_of(snapshot: dict[str, Any]) -> InForce:
@@ -48,7 +50,7 @@ def in_force(law: InForce, case: Complaint, until: int | None = None) -> InForce
 @lru_cache(maxsize=256)
 def _compiled(snapshot: str) -> InForce:
     contract = Contract.model_validate_json(snapshot)
-    return InForce(contract, calendar_for(contract.calendar))
+    return InForce(contract, calendar_for(contract.calendar), snapshot=json.loads(snapshot))
 
 
 @lru_cache(maxsize=256)
@@ -56,4 +58,4 @@ def _with_years(pinned: InForce, years: bytes) -> InForce:
     known = pinned.contract.calendar.published | years_of(years)
     calendar = pinned.contract.calendar.model_copy(update={"published": known})
     contract = pinned.contract.model_copy(update={"calendar": calendar})
-    return InForce(contract, calendar_for(calendar), pinned)
+    return InForce(contract, calendar_for(calendar), pinned, pinned.snapshot)

@@ -48,11 +48,10 @@ from starter.errors import (
 from starter.postgres import postgres, settings_in_force
 from starter.temporal_errors import SEALED, temporal_errors
 from storage import contracts, reading
-from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
+from storage.database import PostgresUnreachableError, SchemaMissingError, questions, transaction
 from telemetry.logs import from_now_about
 from wire.client import TemporalUnreachableError, connect_temporal
 from wire.labels import Label
-from workflows import search_attributes
 
 PATIENCE = 10.0
 """Seconds to wait for the answer to a command. A worker that runs gives it in well under one."""
@@ -143,7 +142,6 @@ class Ombud:
                     task_queue=self.task_queue,
                     # A start that failed for a reason may be sent again, corrected. The register sees to the rest.
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                    search_attributes=search_attributes.at_start(start),
                     static_summary=_summary(start),
                 )
             except WorkflowAlreadyStartedError:
@@ -273,10 +271,10 @@ class Ombud:
         if self._database is None:
             return None
         try:
-            async with self.reading() as connection:
+            async with questions(self._database) as connection:
                 known, version = await reading.foresee(connection, start.contract, start.reference, start.received_at)
                 law = await self._law(connection, version) if version and not known else None
-        except Unreachable:
+        except (PostgresUnreachableError, SchemaMissingError):
             return None
         if known:
             return self._same(start, *known)

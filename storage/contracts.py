@@ -15,6 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from rules.contract import Contract
 from storage.tables import contract_versions
 
+MOST_LOADED = 100
+"""Versions kept at hand."""
+
 
 class AlreadyInForceError(Exception):
     """Another version of the contract takes force at the same moment; publish this one for a later one."""
@@ -97,13 +100,19 @@ def version_in_force(contract: Any, at: Any) -> Select[tuple[str]]:
 
 
 async def load(connection: AsyncConnection, version: str) -> Version:
-    """A version by its hash. Raises LookupError for one that was never published."""
-    row = (
-        await connection.execute(select(contract_versions).where(contract_versions.c.version == version))
-    ).one_or_none()
-    if row is None:
-        raise LookupError(f"No contract version {version} was ever published here.")
-    return _version(row)
+    """A version by its hash, which says all of it: read once a process. Raises LookupError for one never published."""
+    if version not in _loaded:
+        query = select(contract_versions).where(contract_versions.c.version == version)
+        row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise LookupError(f"No contract version {version} was ever published here.")
+        if len(_loaded) >= MOST_LOADED:
+            _loaded.clear()
+        _loaded[version] = _version(row)
+    return _loaded[version]
+
+
+_loaded: dict[str, Version] = {}
 
 
 async def published(connection: AsyncConnection) -> list[Version]:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
+from time import monotonic
+from typing import Any
 
 import asyncpg
-from sqlalchemy import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import event, make_url
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 60
 POOL_SECONDS = 10
+TRUSTED_SECONDS = 1
+"""A connection that answered so short a while ago is used without being asked first whether it is still there: to ask
+takes three round trips, as many as a transaction of one statement."""
 
 
 class PostgresUnreachableError(Exception):
@@ -31,12 +37,11 @@ def create_engine(
 
     A statement that takes longer than `statement_seconds` counts as an outage; None lets it take what it needs.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
-        pool_pre_ping=True,
         hide_parameters=True,  # an error must not carry what somebody wrote into a log
         connect_args={
             "timeout": CONNECT_SECONDS,
@@ -44,6 +49,26 @@ def create_engine(
             "server_settings": {"application_name": "ombud", "timezone": "UTC"},
         },
     )
+    _ask_idle_connections(engine)
+    return engine
+
+
+def _ask_idle_connections(engine: AsyncEngine) -> None:
+    """Replace a connection that rested and is gone, a restarted Postgres's say, and with it all that are as old."""
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def rests(_: Any, record: Any) -> None:
+        record.info["rests_since"] = monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def wakes(connection: Any, record: Any, _: Any) -> None:
+        since = record.info.get("rests_since")
+        if since is None or monotonic() - since < TRUSTED_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except Exception as error:
+            raise InvalidatePoolError from error
 
 
 @asynccontextmanager
@@ -52,9 +77,29 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
     Raises PostgresUnreachableError and SchemaMissingError in place of the driver's many ways to say so.
     """
+    async with _connection(engine) as connection, connection.begin():
+        yield connection
+
+
+@asynccontextmanager
+async def questions(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection to ask single statements, each a transaction of its own: one round trip where `transaction` has
+    three. Raises what it raises."""
+    async with _connection(_autocommitting(engine)) as connection:
+        yield connection
+
+
+@lru_cache
+def _autocommitting(engine: AsyncEngine) -> AsyncEngine:
+    """The same engine and pool; made once, since to make it costs as much as a question."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@asynccontextmanager
+async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     connected = False
     try:
-        async with engine.begin() as connection:
+        async with engine.connect() as connection:
             connected = True
             yield connection
     except (TimeoutError, ConnectionError, PoolTimeoutError, asyncpg.PostgresError, DBAPIError) as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import DateTime, bindparam, delete, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from storage import contracts
 from storage.ledger import stream_of
@@ -57,25 +58,32 @@ async def register(connection: AsyncConnection, claim: Claim) -> Standing:
 
     Of two at once one waits for the other's commit, so exactly one is new.
     """
-    version = await contracts.in_force(connection, claim.contract, claim.received_at)
-    if version is None:
+    made = await connection.scalar(_REGISTER, asdict(claim))
+    if made is not None:
+        version = await contracts.load(connection, made)
+        return Standing("new", version=made, snapshot=version.snapshot(claim.received_at))
+    if (known := await _known(connection, claim)) is not None:
+        return known
+    if await contracts.in_force(connection, claim.contract, claim.received_at) is None:
         return Standing("unknown contract", await _published(connection, claim.contract))
-    made = await connection.scalar(
+    return await register(connection, claim)  # whoever held the reference has just given it back
+
+
+def _register() -> ReturningInsert[str]:
+    """Finds the version and registers at once, since every opening waits for it; no row for an unknown contract."""
+    given = {name: bindparam(name, type_=registry.c[name].type) for name in _CLAIMED}
+    received_at = bindparam("received_at", type_=DateTime(timezone=True))
+    version = contracts.version_in_force(given["contract"], received_at).subquery()
+    return (
         insert(registry)
-        .values(
-            contract=claim.contract,
-            reference=claim.reference,
-            digest=claim.digest,
-            first_run=claim.first_run,
-            version=version.version,
-            registered_at=claim.registered_at,
-        )
+        .from_select([*_CLAIMED, "version"], select(*given.values(), version.c.version))
         .on_conflict_do_nothing()
         .returning(registry.c.version)
     )
-    if made is not None:
-        return Standing("new", version=version.version, snapshot=version.snapshot(claim.received_at))
-    return await _known(connection, claim)
+
+
+_CLAIMED = ("contract", "reference", "digest", "first_run", "registered_at")
+_REGISTER = _register()
 
 
 async def pinned(connection: AsyncConnection, complaint: str) -> Standing:
@@ -121,10 +129,12 @@ async def reject(connection: AsyncConnection, start: Reject) -> None:
     )
 
 
-async def _known(connection: AsyncConnection, claim: Claim) -> Standing:
-    """What a claim on a reference that is taken amounts to."""
+async def _known(connection: AsyncConnection, claim: Claim) -> Standing | None:
+    """What a claim amounts to whose reference is taken; nothing for one that is free."""
     query = select(registry).where(registry.c.contract == claim.contract, registry.c.reference == claim.reference)
-    first = (await connection.execute(query)).one()
+    first = (await connection.execute(query)).one_or_none()
+    if first is None:
+        return None
     name = f"{claim.contract}/{claim.reference}"
     if first.first_run == claim.first_run:
         version = await contracts.load(connection, first.version)

@@ -74,8 +74,8 @@ async def beginning(start: Any, surplus: tuple[Any, ...]) -> Begun:
 
 def _carried_on(carried: Carried) -> Begun:
     """Goes on where the run before stopped; nothing was lost in between."""
-    law = law_of(carried.registered.contract or {})
-    return Begun(carried.registered, law, carried.outbox(), Decision(carried.case))
+    registered, law = _pinned(carried.registered)
+    return Begun(registered, law, carried.outbox(), Decision(carried.case))
 
 
 async def _opened(asked: OpenComplaint) -> Begun:
@@ -96,7 +96,7 @@ async def _opened(asked: OpenComplaint) -> Begun:
             raise Stopped(error=ApplicationError(registered.message, type="Conflict", non_retryable=True))
         case "unknown contract":
             raise Refused(registered.message)
-    law = law_of(registered.contract or {})
+    registered, law = _pinned(registered)
     decision = open_complaint(asked, law, info.start_time, workflow.now())
     return Begun(registered, law, Outbox(decision.case.id, registered.version), decision)
 
@@ -109,9 +109,15 @@ async def _revived(revival: Revival) -> Begun:
     if registered.standing != "new":
         raise Refused(registered.message)
     ledger = await durable(LOAD, stream, Ledger, "load the ledger")
-    law = law_of(registered.contract or {})
+    registered, law = _pinned(registered)
     decision = tick(fold(list(ledger.entries)), law, workflow.now())
     return Begun(registered, law, Outbox(decision.case.id, registered.version), decision)
+
+
+def _pinned(registered: Registered) -> tuple[Registered, InForce]:
+    """What the complaint is judged by, and its registration with the snapshot that all of them share."""
+    law = law_of(registered.contract or {})
+    return registered.model_copy(update={"contract": law.snapshot}), law
 
 
 def _named(contract: str, reference: str = "") -> None:

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.ports import free_port
 from rules.ledger import Entry
+from storage import database
 from storage.content import Vault
-from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, transaction
+from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, questions, transaction
 from storage.recording import record
 from tests.support.postgres import Databases
 from tests.support.recorded import batch, on_record
@@ -49,6 +50,23 @@ async def test_a_lost_connection_is_an_outage_and_heals(engine: AsyncEngine) -> 
             await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     async with transaction(engine) as connection:
         assert await connection.scalar(text("SELECT 1")) == 1
+
+
+@pytest.mark.parametrize("way", [transaction, questions])
+async def test_connections_lost_at_rest_are_replaced(
+    engine: AsyncEngine, postgres_url: str, way: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Postgres restarted while nobody asked it anything: the next one who asks notices nothing."""
+    monkeypatch.setattr(database, "TRUSTED_SECONDS", 0)
+    async with transaction(engine) as one, transaction(engine) as two:
+        held = [await connection.scalar(text("SELECT pg_backend_pid()")) for connection in (one, two)]
+    other = create_engine(postgres_url)
+    async with transaction(other) as connection:
+        for pid in held:
+            await connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    await other.dispose()
+    async with way(engine) as one, way(engine) as two:
+        assert not {await connection.scalar(text("SELECT pg_backend_pid()")) for connection in (one, two)} & set(held)
 
 
 async def test_missing_tables_are_named(databases: Databases) -> None:

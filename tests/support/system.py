@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.interface import post_id
 from rules.commands import OpenComplaint
@@ -24,7 +25,6 @@ from storage import contracts, directory
 from storage.database import create_engine, transaction
 from tests.support.wait import eventually
 from worker import worker
-from workflows.search_attributes import at_start
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "contracts").glob("*.yaml"))
@@ -57,7 +57,6 @@ class System:
             start,
             id=f"complaint/{contract}/{reference}",
             task_queue=self.settings.task_queue,
-            search_attributes=at_start(start),
         )
 
     async def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -74,7 +73,7 @@ async def running(client: Client, settings: Settings) -> AsyncIterator[System]:
         for person in await publish(engine):
             with suppress(RPCError):  # a Post left over from another test would keep this person's mail
                 await client.get_workflow_handle(post_id(person)).terminate()
-        async with worker(client, settings):
+        async with worker(client, settings, SandboxedWorkflowRunner()):
             yield System(client, engine, settings)
             await _end(client, settings.task_queue)
     finally:
