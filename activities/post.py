@@ -17,6 +17,7 @@ under the same Message-ID (invariant 12).
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -49,7 +50,11 @@ from telemetry.logs import about
 from templates.rendering import Renderer
 
 GATHER = timedelta(seconds=15)
-"""After a message to a person, the next that is not urgent gathers so long."""
+"""After a message to a person, the next that is not urgent gathers so long at most."""
+
+QUIET, REMEMBERED = timedelta(seconds=1), timedelta(minutes=1)
+"""It leaves sooner once nothing more has come for a second; twice as long for each message that followed another within
+`GATHER` in the last minute, so that what trickles in does not become a mail each."""
 
 CHANNEL = "email"
 CLAIM = 1
@@ -90,8 +95,10 @@ class PostOffice:
         return [self.deliver]
 
     @activity.defn(name=DELIVER)
-    async def deliver(self, person: str) -> Delivered:
-        """Send this person one message with everything that waits, if anything does."""
+    async def deliver(self, person: str, gathered: bool = False) -> Delivered:
+        """Send this person one message with everything that waits, if anything does. What has `gathered` does not do
+        so again.
+        """
         await self._report(person)
         now = self._clock()
         async with self._transaction() as db:
@@ -102,13 +109,17 @@ class PostOffice:
             if message is None and who is not None and behind.count(person):
                 await self._join(db, who, behind.persons[person], now)
                 behind = await posts.behind(db, now, person)
-            hold = await self._held(db, who, behind, message, now)
+            hold, quiet = (None, None) if gathered else await self._held(db, who, behind, message, now)
         await self._cover(person)
         await self._hand_over(person, behind, unmanned, now)
         if hold is None and who is not None:
             hold = await self._turn(who, behind, message, now)
         if hold:
-            return Delivered(waiting=behind.count(person) + (message is not None), hold_seconds=hold.total_seconds())
+            return Delivered(
+                waiting=behind.count(person) + (message is not None),
+                hold_seconds=hold.total_seconds(),
+                quiet_seconds=quiet.total_seconds() if quiet else 0,
+            )
         if message is None and who is not None and behind.count(person):
             async with self._transaction() as db:
                 message = await self._claim(db, who, behind.persons[person], now)
@@ -132,13 +143,16 @@ class PostOffice:
 
     async def _held(
         self, db: AsyncConnection, who: Person | None, behind: posts.Behind, message: str | None, now: datetime
-    ) -> timedelta | None:
-        """How long what waits shall gather: the person had a mail just now, and nothing is urgent."""
+    ) -> tuple[timedelta | None, timedelta | None]:
+        """How long what waits shall gather at most, and how long nothing more must come for it to leave sooner: the
+        person had a mail just now, and nothing is urgent."""
         if who is None or message is not None or not behind.count(who.id):
-            return None
-        last = await posts.last_accepted(db, who.id)
-        gathers = last and now < last + self._gather and not await posts.urgent(db, behind.persons[who.id])
-        return last + self._gather - now if last and gathers else None
+            return None, None
+        mails = await posts.accepted_since(db, who.id, now - max(self._gather, REMEMBERED))
+        if not mails or now >= mails[-1] + self._gather or await posts.urgent(db, behind.persons[who.id]):
+            return None, None
+        followed = sum(after - before < self._gather for before, after in itertools.pairwise(mails))
+        return mails[-1] + self._gather - now, min(QUIET * 2**followed, self._gather)
 
     async def _turn(self, who: Person, behind: posts.Behind, message: str | None, now: datetime) -> timedelta | None:
         """How long until this mail may be sent to its provider; nothing when it may leave now."""

@@ -31,11 +31,13 @@ class Post:
         """`person` is the recipient's id in the directory."""
         if not isinstance(person, str) or surplus:
             raise ApplicationError("A Post is started with the id of one person.", non_retryable=True)
+        gathered = False
         while True:
             self._poked = self._urgent = False
-            delivered = await self._deliver(person)
+            delivered = await self._deliver(person, gathered)
+            gathered = False
             if delivered.hold_seconds and delivered.waiting and not self._urgent:
-                await self._gather(delivered.hold_seconds)
+                gathered = await self._gather(delivered)
             elif delivered.hold_seconds and not delivered.waiting:
                 await self._rest(delivered.hold_seconds)
             elif not delivered.waiting and not self._poked:
@@ -49,11 +51,11 @@ class Post:
         self._poked = True
         self._urgent = self._urgent or urgent is True
 
-    async def _deliver(self, person: str) -> Delivered:
+    async def _deliver(self, person: str, gathered: bool) -> Delivered:
         """One round of delivery. Something urgent does not wait for the next try to come round."""
         round_ = workflow.start_activity(
             DELIVER,
-            person,
+            args=[person, True] if gathered else [person],
             result_type=Delivered,
             start_to_close_timeout=timedelta(minutes=2),
             retry_policy=RETRY,
@@ -81,9 +83,24 @@ class Post:
                 timeout_summary=Label("wait for the next shift"),
             )
 
-    async def _gather(self, seconds: float) -> None:
-        """Lets what is not urgent gather for one mail, or waits for the turn of its provider."""
-        with suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: self._urgent, timeout=timedelta(seconds=seconds), timeout_summary=Label("gather for one mail")
-            )
+    async def _gather(self, delivered: Delivered) -> bool:
+        """Lets what is not urgent gather for one mail, or waits for the turn of its provider.
+
+        Whether it may leave before its time was up. It looks less and less often whether more has come: a poke alone
+        re-arms no timer, since a herd pokes without end.
+        """
+        left, quiet = delivered.hold_seconds, delivered.quiet_seconds or delivered.hold_seconds
+        while left > 0:
+            self._poked = False
+            waits = min(quiet, left)
+            with suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self._urgent, timeout=timedelta(seconds=waits), timeout_summary=Label("gather for one mail")
+                )
+            left -= waits
+            if self._urgent or not delivered.quiet_seconds:
+                return False
+            if not self._poked:
+                return True
+            quiet *= 2
+        return True
