@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,7 +41,7 @@ from rules.values import SYSTEM
 from settings import Settings
 from storage import crowds, posts, turns
 from storage.content import ErasedError, MasterKeyError, Vault
-from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
+from storage.database import PostgresUnreachableError, SchemaMissingError, Way, questions, transaction
 from storage.directory import Person
 from storage.ledger import message_stream
 from storage.recording import record_message, record_next
@@ -101,14 +101,16 @@ class PostOffice:
         """
         await self._report(person)
         now = self._clock()
-        async with self._transaction() as db:
+        async with self._questions() as db:
             who = await posts.person(db, person)
             behind = await posts.behind(db, now, person)
             unmanned = await posts.unmanned(db, behind)
             message = await posts.unsent(db, person)
-            if message is None and who is not None and behind.count(person):
-                await self._join(db, who, behind.persons[person], now)
-                behind = await posts.behind(db, now, person)
+        if message is None and who is not None and behind.count(person):
+            async with self._transaction() as db:
+                joined = await self._join(db, who, behind.persons[person], now)
+                behind = await posts.behind(db, now, person) if joined else behind
+        async with self._questions() as db:
             hold, quiet = (None, None) if gathered else await self._held(db, who, behind, message, now)
         await self._cover(person)
         await self._hand_over(person, behind, unmanned, now)
@@ -128,7 +130,7 @@ class PostOffice:
             return self._idle(person, behind, now)
         sent = await self._send(message, who)
         await self._report(person)
-        async with self._transaction() as db:
+        async with self._questions() as db:
             another = await posts.unsent(db, person) is not None
             behind = await posts.behind(db, self._clock(), person)
         idle = self._idle(person, behind, now)
@@ -181,16 +183,18 @@ class PostOffice:
         except RPCError as error:
             raise _retry(error) from None
 
-    async def _join(self, db: AsyncConnection, who: Person, groups: Sequence[posts.Group], now: datetime) -> None:
-        """What waits and stands in a crowd that this person was told of joins the message that told it."""
+    async def _join(self, db: AsyncConnection, who: Person, groups: Sequence[posts.Group], now: datetime) -> bool:
+        """What waits and stands in a crowd that this person was told of joins the message that told it, if any does."""
         await posts.alone(db, who.id)
-        for message, keys in (await crowds.joining(db, who.id, groups, now)).items():
+        joining = await crowds.joining(db, who.id, groups, now)
+        for message, keys in joining.items():
             await crowds.join(db, self._vault, message, who.id, keys, now)
+        return bool(joining)
 
     async def _cover(self, person: str) -> None:
         """Tell complaints of answers to crowds that they stand in, or have just joined."""
         try:
-            await cover(self._transaction, self._client, person)
+            await cover(self._questions, self._transaction, self._client, person)
         except RPCError as error:
             raise _retry(error) from None
 
@@ -230,7 +234,7 @@ class PostOffice:
         try:
             if who is None:
                 raise RefusedForGoodError("the recipient left the directory after the message was written")
-            async with self._transaction() as db:
+            async with self._questions() as db:
                 mail = (await self._vault.read(db, message_stream(message)))[CLAIM]["mail"].encode()
             reply = await self._mailer.send(who.email, mail, envelope=message)
         except NotSentError as failure:
@@ -266,7 +270,7 @@ class PostOffice:
 
     async def _report(self, person: str) -> None:
         """Tell complaints what became of their notices, where a ladder or an obligation must know."""
-        async with self._transaction() as db:
+        async with self._questions() as db:
             ended = await posts.untold(db, person)
             matter = [
                 e
@@ -289,13 +293,16 @@ class PostOffice:
                 raise _retry(error) from None
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction; an outage is one clear line, and tried again."""
+    async def _transaction(self, way: Way = transaction) -> AsyncIterator[AsyncConnection]:
+        """One transaction, unless another way is given; an outage is one clear line, and tried again."""
         try:
-            async with transaction(self._engine) as db:
+            async with way(self._engine) as db:
                 yield db
         except (PostgresUnreachableError, SchemaMissingError, MasterKeyError) as error:
             raise _retry(error) from None
+
+    def _questions(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return self._transaction(questions)
 
 
 def _awaited(contract: Contract | None, command: str | None) -> bool:

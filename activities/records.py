@@ -7,8 +7,8 @@ it. A repetition of any of them does nothing twice, so each may be retried witho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -42,10 +42,8 @@ from rules.notices import Outcome
 from settings import Settings
 from storage import ledger, posts, recording, registry, webhooks
 from storage.content import MasterKeyError, Vault
-from storage.database import PostgresUnreachableError, SchemaMissingError, questions, transaction
+from storage.database import PostgresUnreachableError, SchemaMissingError, Way, questions, transaction
 from telemetry import meters
-
-Way = Callable[[AsyncEngine], AbstractAsyncContextManager[AsyncConnection]]
 
 MOST = 50
 """Complaints whose records share a transaction."""

@@ -11,39 +11,15 @@ import asyncio
 import statistics
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from bench.desks import complaint, publish, side_by_side, start, start_bare
+from bench.drain import Drain, line
 from bench.ground import Ground, bare_worker, ground, workers
 from tests.support.wait import eventually
 
 PATIENCE = 900.0
-
-
-@dataclass
-class Drain:
-    """How one herd drained. Times are seconds behind the instant at which all was due."""
-
-    seconds: float
-    """Until the last one was done."""
-    opening: float
-    """Seconds that it took to open them all."""
-    lateness: list[float] = field(default_factory=list)
-    """Of each, until its mail was accepted, or the bare workflow closed."""
-    recorded: float = 0
-    """Until the last miss stood in Postgres."""
-    mails: int = 0
-    wrong: list[str] = field(default_factory=list)
-    """What was lost or came twice."""
-    worker_seconds: float = 0
-    """On the processor, of the worker, for the drain."""
-
-
-def percentile(values: list[float], part: float) -> float:
-    """Of values in any order; nothing of none."""
-    return sorted(values)[round(part * (len(values) - 1))] if values else float("nan")
 
 
 async def ours(at: Ground, desks: list[str], size: int, name: str, lead: float, processes: int = 1) -> Drain:
@@ -96,7 +72,7 @@ async def _count(at: Ground, name: str, size: int, due: datetime, drain: Drain) 
         "SELECT max(recorded_at) FROM ledger WHERE stream LIKE :like AND type = 'clock_missed'",
         like=f"complaint/{like}",
     )
-    drain.recorded = recorded[0][0].timestamp() - due.timestamp() if recorded[0][0] else float("nan")
+    drain.judged = recorded[0][0].timestamp() - due.timestamp() if recorded[0][0] else float("nan")
     drain.mails = len(mails)
     return drain
 
@@ -138,14 +114,6 @@ async def by_turns(
                 others.append(await bare(at, size, f"h{number}", lead[1]))
                 print("bare", line(others[-1]), flush=True)
     return mine, others
-
-
-def line(one: Drain) -> str:
-    p50, p99 = (percentile(one.lateness, part) for part in (0.5, 0.99))
-    return (
-        f"drained {one.seconds:.1f} s, p50 {p50:.1f}, p99 {p99:.1f}, worker {one.worker_seconds:.1f} s of processor, "
-        f"opened in {one.opening:.1f} s, last miss on record {one.recorded:.1f} s, {one.mails} mails, {one.wrong or 'nothing lost'}"
-    )
 
 
 async def main(size: int, managers: int, rounds: int) -> None:

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from bench.desks import complaint, publish, side_by_side, start, start_bare
+from bench.drain import percentile
 from bench.ground import Ground, bare_worker, ground, workers
-from bench.herd import percentile
 from tests.support.wait import eventually
 
 

@@ -17,6 +17,9 @@ with workflow.unsafe.imports_passed_through():
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=10))
 """Without end, at a growing distance: a dead mail server delays notices and loses none (invariant 15)."""
 
+LONGEST = 4
+"""Seconds between two looks whether more has come, unless the first look takes longer."""
+
 
 @workflow.defn(name=POST)
 class Post:
@@ -102,5 +105,5 @@ class Post:
                 return False
             if not self._poked:
                 return True
-            quiet *= 2
+            quiet = max(quiet, min(quiet * 2, LONGEST))
         return True
