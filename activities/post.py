@@ -117,11 +117,7 @@ class PostOffice:
         if hold is None and who is not None:
             hold = await self._turn(who, behind, message, now)
         if hold:
-            return Delivered(
-                waiting=behind.count(person) + (message is not None),
-                hold_seconds=hold.total_seconds(),
-                quiet_seconds=quiet.total_seconds() if quiet else 0,
-            )
+            return Delivered(waiting=behind.count(person) + (message is not None), **_holding(hold, quiet))
         if message is None and who is not None and behind.count(person):
             async with self._transaction() as db:
                 message = await self._claim(db, who, behind.persons[person], now)
@@ -131,10 +127,13 @@ class PostOffice:
         sent = await self._send(message, who)
         await self._report(person)
         async with self._questions() as db:
-            another = await posts.unsent(db, person) is not None
+            another = await posts.unsent(db, person)
             behind = await posts.behind(db, self._clock(), person)
+            hold, quiet = await self._held(db, who, behind, another, self._clock())
+        if hold:  # known now already, without another round
+            return Delivered(sent=sent, waiting=behind.count(person), **_holding(hold, quiet))
         idle = self._idle(person, behind, now)
-        return idle.model_copy(update={"sent": sent, "waiting": idle.waiting + another})
+        return idle.model_copy(update={"sent": sent, "waiting": idle.waiting + (another is not None)})
 
     def _idle(self, person: str, behind: posts.Behind, now: datetime) -> Delivered:
         """What a round leaves: how much waits, and when nothing does, until when this person's next shift begins, if
@@ -303,6 +302,10 @@ class PostOffice:
 
     def _questions(self) -> AbstractAsyncContextManager[AsyncConnection]:
         return self._transaction(questions)
+
+
+def _holding(hold: timedelta, quiet: timedelta | None) -> dict[str, float]:
+    return {"hold_seconds": hold.total_seconds(), "quiet_seconds": quiet.total_seconds() if quiet else 0}
 
 
 def _awaited(contract: Contract | None, command: str | None) -> bool:

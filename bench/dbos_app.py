@@ -1,4 +1,4 @@
-"""A rival: a durable DBOS workflow for each miss. `python -m bench.dbos_app TABLE` starts one for each row of its table.
+"""A rival: a durable DBOS workflow for each miss. `python -m bench.dbos_app TABLE` starts one a row of its table.
 
 A workflow sleeps until its clock is due, then takes two steps: the row, the mail. Everything is asynchronous, so that a
 sleeping workflow takes a coroutine and no thread.

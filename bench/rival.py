@@ -1,4 +1,4 @@
-"""What the rivals share: the misses they must tell of, a mail for each, and connections to the mail server that are kept.
+"""What the rivals share: the misses they must tell of, a mail for each, kept connections to the mail server.
 
 A rival's misses lie in a table of its own: reference, recipient, when due, and when it was told.
 """
