@@ -30,11 +30,12 @@ format: install ## rewrite what formatter and linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install ## working time against what people use instead; what a complaint costs, sealing it, the API
+bench: install ## every measurement (40 minutes): speed against a bare workflow and rivals, costs, working time, the API
 	$(BIN)/python -m bench.calendar
 	$(BIN)/python -m bench.costs
 	$(BIN)/python -m bench.codec
 	$(BIN)/python -m bench.http
+	$(BIN)/python -m bench.speed --json bench/results/speed.json --picture docs/images/speed.png
 
 lock: install ## newest allowed version of everything, with hashes, into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group bench --universal --python-version 3.11 \

@@ -14,6 +14,8 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from bench.figures import number
+
 mpl.use("Agg")
 
 COLOURS = {
@@ -27,7 +29,7 @@ COLOURS = {
 
 def draw(results: dict[str, Any], file: Path) -> None:
     plt.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False})
-    figure, ((herd, stream), (ratios, rest)) = plt.subplots(2, 2, figsize=(13, 8.2), layout="constrained")
+    figure, ((herd, stream), (ratios, rest)) = plt.subplots(2, 2, figsize=(13, 8.6), layout="constrained")
     late = results["seconds_late"]
     size = len(next(iter(late["herd"].values())))
     _curves(herd, late["herd"], f"{size:,} clocks due at one instant: share told after so many seconds")
@@ -78,14 +80,12 @@ def _numbers(axes: Axes, results: dict[str, Any]) -> None:
     axes.axis("off")
     axes.set_title("this machine's own figures", loc="left")
     shown = [one for one in results["figures"] if one["ratio"] is None]
-    rows = [[one["name"], f"{one['ours']:,.3g} {one['unit']}", one["aim"]] for one in shown]
-    table = axes.table(
-        cellText=rows, colLabels=["figure", "measured", "aim"], colWidths=[0.62, 0.22, 0.16], loc="upper left",
-        cellLoc="left", edges="horizontal",
-    )  # fmt: skip
-    table.auto_set_font_size(False)
-    table.set_fontsize(9)
-    table.scale(1, 1.25)
+    for place, one in enumerate(shown):
+        height = 0.97 - place / len(shown)
+        colour = {True: "#0b6e4f", False: "#b3261e", None: "black"}[one["met"]]
+        axes.text(0, height, one["name"], fontsize=9, va="top")
+        axes.text(0.78, height, f"{number(one['ours'])} {one['unit']}", fontsize=9, va="top", ha="right", color=colour)
+        axes.text(0.81, height, one["aim"] and f"aim {one['aim']}", fontsize=9, va="top")
 
 
 if __name__ == "__main__":
