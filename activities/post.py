@@ -100,31 +100,36 @@ class PostOffice:
         so again.
         """
         await self._report(person)
+        await self._cover(person)
         now = self._clock()
         async with self._questions() as db:
             who = await posts.person(db, person)
             behind = await posts.behind(db, now, person)
             unmanned = await posts.unmanned(db, behind)
             message = await posts.unsent(db, person)
-        if message is None and who is not None and behind.count(person):
-            async with self._transaction() as db:
-                joined = await self._join(db, who, behind.persons[person], now)
-                behind = await posts.behind(db, now, person) if joined else behind
-        async with self._questions() as db:
             hold, quiet = (None, None) if gathered else await self._held(db, who, behind, message, now)
-        await self._cover(person)
+        if who and message is None and behind.count(person) and (hold or self._rate_of(who.email)[1]):
+            # What joins a message that was sent has nothing to wait for. What is claimed now joins as it is claimed.
+            async with self._transaction() as db:
+                if await self._join(db, who, behind.persons[person], now):
+                    behind = await posts.behind(db, now, person)
+                    hold, quiet = (hold, quiet) if behind.count(person) else (None, None)
+            await self._cover(person)
         await self._hand_over(person, behind, unmanned, now)
         if hold is None and who is not None:
             hold = await self._turn(who, behind, message, now)
         if hold:
             return Delivered(waiting=behind.count(person) + (message is not None), **_holding(hold, quiet))
+        mail = None
         if message is None and who is not None and behind.count(person):
             async with self._transaction() as db:
-                message = await self._claim(db, who, behind.persons[person], now)
-            await self._cover(person)
+                message, mail = await self._claim(db, who, behind.persons[person], now)
+                behind = behind if message else await posts.behind(db, now, person)
         if message is None:
+            await self._cover(person)
             return self._idle(person, behind, now)
-        sent = await self._send(message, who)
+        sent = await self._send(message, who, mail)
+        await self._cover(person)
         await self._report(person)
         async with self._questions() as db:
             another = await posts.unsent(db, person)
@@ -199,12 +204,12 @@ class PostOffice:
 
     async def _claim(
         self, db: AsyncConnection, who: Person, groups: Sequence[posts.Group], now: datetime
-    ) -> str | None:
-        """Make one message of what waits: its id."""
+    ) -> tuple[str, bytes] | tuple[None, None]:
+        """Make one message of what waits: its id, and the mail."""
         await self._join(db, who, groups, now)
         waiting = await posts.waiting(db, groups)
         if not waiting:
-            return None
+            return None, None
         keys = sorted(notice.key for notice in waiting)
         message = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:40]
         mail, problem = await self._writer.write(db, who, message, keys, now)
@@ -226,15 +231,17 @@ class PostOffice:
         await record_message(db, self._vault, message, [entry], {CLAIM: mail.decode()})
         if problem:
             await posts.flawed(db, message, problem)
-        return message
+        return message, mail
 
-    async def _send(self, message: str, who: Person | None) -> int:
-        """Have the mail server take the message and record what it says; how many it took."""
+    async def _send(self, message: str, who: Person | None, mail: bytes | None) -> int:
+        """Have the mail server take the message and record what it says; how many it took. One that was claimed before
+        is read from where it was kept."""
         try:
             if who is None:
                 raise RefusedForGoodError("the recipient left the directory after the message was written")
-            async with self._questions() as db:
-                mail = (await self._vault.read(db, message_stream(message)))[CLAIM]["mail"].encode()
+            if mail is None:
+                async with self._questions() as db:
+                    mail = (await self._vault.read(db, message_stream(message)))[CLAIM]["mail"].encode()
             reply = await self._mailer.send(who.email, mail, envelope=message)
         except NotSentError as failure:
             said = NotSentError(_masked(str(failure), who))
