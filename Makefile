@@ -35,7 +35,8 @@ bench: install ## every measurement (40 minutes): speed against a bare workflow 
 	$(BIN)/python -m bench.costs
 	$(BIN)/python -m bench.codec
 	$(BIN)/python -m bench.http
-	$(BIN)/python -m bench.speed --json bench/results/speed.json --picture docs/images/speed.png
+	$(BIN)/python -m bench.speed --json bench/results/speed.json --picture docs/images/speed.png \
+		--docs docs/benchmarks.md
 
 lock: install ## newest allowed version of everything, with hashes, into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group bench --universal --python-version 3.11 \

@@ -80,6 +80,28 @@ def show(figures: Sequence[Figure]) -> None:
     Console(width=170).print(table)
 
 
+BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
+
+
+def write_into(document: Path, run: Run) -> None:
+    """Put the table of a run into a document, between its two marks."""
+    before, _, rest = document.read_text("utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{document} has no place for the figures: {BEGIN.strip()} and {END.strip()}")
+    rows = [["figure", "ours", "bare", "ratio", "aim", "met", ""], ["---"] * 7]
+    for one in run.figures:
+        bare = "" if one.bare is None else f"{number(one.bare)} {one.unit}"
+        ratio = "" if one.ratio is None else f"{one.ratio:.2f}"
+        met = {True: "yes", False: "**no**", None: ""}[one.met]
+        rows.append([one.name, f"{number(one.ours)} {one.unit}", bare, ratio, one.aim, met, one.remark])
+    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    least, most = min(run.load.values()), max(run.load.values())
+    when = run.started_at[:16].replace("T", " ")
+    said = f"Measured {when} UTC on {os.cpu_count()} processors; load {least} to {most}.\n"
+    document.write_text(f"{before}{BEGIN}{said}\n{table}{END}{after}", encoding="utf-8")
+
+
 def number(value: float) -> str:
     """As many digits as tell something."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""How fast it is, all of it in one run on the same servers: `python -m bench.speed [--small] [--json F] [--picture F]`.
+"""How fast it is, all of it in one run on the same servers: `python -m bench.speed`, `--help` for more.
 
 Half an hour on two quiet processors; `--small` takes two minutes, for looking whether it counts right.
 """
@@ -15,11 +15,9 @@ from pathlib import Path
 from bench import herd, lateness, opening, replay, rivals, updates
 from bench.desks import publish
 from bench.drain import Drain, line, percentile
-from bench.figures import Figure, Run, show
+from bench.figures import Figure, Run, show, write_into
 from bench.ground import Ground, ground
 from bench.picture import draw
-
-RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True)
@@ -164,13 +162,15 @@ async def _replay(run: Run, sizes: Sizes) -> None:
             run.add(Figure(name, "ms", ms, aim="< 100 ms" if aimed else "", met=ms < 100 if aimed else None))
 
 
-async def main(sizes: Sizes, results: Path | None, picture: Path | None) -> None:
-    run = await measure(sizes)
+def main(sizes: Sizes, results: Path | None, picture: Path | None, document: Path | None) -> None:
+    run = asyncio.run(measure(sizes))
     show(run.figures)
     if results:
         run.save(results)
     if picture:
         draw(run.as_json(), picture)
+    if document:
+        write_into(document, run)
 
 
 if __name__ == "__main__":
@@ -178,5 +178,6 @@ if __name__ == "__main__":
     parser.add_argument("--small", action="store_true", help="a little of everything")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parser.add_argument("--picture", type=Path, help="draw them into this PNG")
+    parser.add_argument("--docs", type=Path, help="put the table into this document, between its marks")
     given = parser.parse_args()
-    asyncio.run(main(SMALL if given.small else Sizes(), given.json, given.picture))
+    main(SMALL if given.small else Sizes(), given.json, given.picture, given.docs)

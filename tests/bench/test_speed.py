@@ -9,8 +9,8 @@ import pytest
 
 from bench import herd, lateness, opening, rivals, trend, updates
 from bench.desks import publish
-from bench.figures import Figure, Run
-from bench.ground import ground
+from bench.figures import Figure, Run, write_into
+from bench.ground import ROOT, ground
 from bench.picture import draw
 
 
@@ -63,3 +63,18 @@ def test_every_release_kept_every_life() -> None:
     lives = [set(of) for of in trend.kept().values()]
     assert lives
     assert all(one == lives[0] for one in lives)
+
+
+def test_the_document_takes_the_figures(tmp_path: Path) -> None:
+    """The table stands between the two marks of docs/benchmarks.md, and what is around them stays."""
+    document = tmp_path / "benchmarks.md"
+    whole = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    document.write_text(whole, "utf-8")
+    run = Run(load={"herd": 0.5})
+    run.add(Figure("herd drained", "a second", 40, 50, 0.8, "≥ 0.9", met=False))
+    for _ in range(2):
+        write_into(document, run)
+    text = document.read_text("utf-8")
+    assert text.count("| herd drained | 40.0 a second | 50.0 a second | 0.80 | ≥ 0.9 | **no** |  |") == 1
+    assert text.startswith(whole.partition("<!--")[0])
+    assert text.endswith(whole.rpartition("-->")[2])
