@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test lint format bench lock
+.PHONY: help install up demo test fuzz lint format bench lock
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ demo: install ## a handful of complaints against the running system, with clocks
 
 test: install ## every test
 	$(BIN)/python -m pytest -n auto
+
+FUZZ ?= --minutes 5
+fuzz: install ## minutes of bad input for everything that takes any; FUZZ='--minutes 10 --seed 7 --only calendars'
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 lint: install ## format, lint, types and who may import whom
 	$(BIN)/ruff format --check .

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+from sys import intern
 from typing import Any, Literal
 
 from rules.ledger import Entry
-from rules.values import Instant, Value
+from rules.values import Instant
 
 ClockStatus = Literal["running", "met", "missed", "ended"]
 
@@ -14,7 +17,8 @@ Report = Literal["unconfirmed", "confirmed", "not_agreed", "not_counted"]
 """How a late report stands. Only a confirmed one clears the miss, which stays on record all the same."""
 
 
-class Rung(Value):
+@dataclass(frozen=True, slots=True)
+class Rung:
     """One step of this clock's ladder at its instant."""
 
     label: str
@@ -22,8 +26,13 @@ class Rung(Value):
     reached: bool = False
 
 
-class Clock(Value):
-    """An obligation armed for the n-th time, and what was judged of it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """An obligation armed for the n-th time, and what was judged of it.
+
+    Clocks and their rungs are most of what a worker keeps of a complaint, and with slots a tenth of what they were as
+    pydantic models; read back from JSON they are validated all the same.
+    """
 
     obligation: str
     n: int
@@ -61,7 +70,7 @@ class Clock(Value):
     """Rungs that a re-plan by the calendar put into the past before they were reached."""
     rearmed: int = 0
     """How often the rungs from its due on were set up again, since its miss fell away."""
-    time: dict[str, int] = {}
+    time: dict[str, int] = field(default_factory=dict)
     """Seconds of its own unit when it was over: gross, net, and what each other party took."""
 
     @property
@@ -96,12 +105,12 @@ def started(entry: Entry) -> Clock:
     """The clock as the entry that started it says."""
     data = entry.data
     return Clock(
-        obligation=data["obligation"],
+        obligation=intern(data["obligation"]),
         n=data["n"],
         source=data["source"],
         started_at=entry.occurred_at,
-        known_at=datetime.fromisoformat(data["known_at"]),
-        due_at=datetime.fromisoformat(data["due_at"]),
+        known_at=_at(data["known_at"]),
+        due_at=_at(data["due_at"]),
         provisional=data["provisional"],
         rungs=_rungs(data["rungs"]),
         calendar=data.get("calendar", 0),
@@ -146,9 +155,9 @@ def judged(clock: Clock, entry: Entry) -> Clock:  # noqa: PLR0912  one for each 
             change = {"report": report, "confirmed_at": entry.recorded_at if agrees else None}
         case _:
             label = entry.data["rung"]
-            rungs = (r.model_copy(update={"reached": True}) if r.label == label else r for r in clock.rungs)
+            rungs = (replace(r, reached=True) if r.label == label else r for r in clock.rungs)
             change = {"rungs": tuple(rungs)}
-    return clock.model_copy(update=change)
+    return replace(clock, **change)
 
 
 _NOT_REFUTED: dict[str, Any] = {"refuted_at": None, "report": None, "confirmed_at": None, "unfounded": False}
@@ -158,15 +167,15 @@ def _replanned(clock: Clock, entry: Entry) -> dict[str, Any]:
     """Another start, due and ladder; a rung that was reached stays so."""
     data = entry.data
     reached = {rung.label for rung in clock.rungs if rung.reached}
-    rungs = tuple(rung.model_copy(update={"reached": rung.label in reached}) for rung in _rungs(data["rungs"]))
+    rungs = tuple(replace(rung, reached=rung.label in reached) for rung in _rungs(data["rungs"]))
     calendar = data.get("calendar", 0)
     overtaken = [r.label for r in rungs if not r.reached and r.at <= entry.recorded_at]
     return {
-        "started_at": datetime.fromisoformat(data["started_at"]),
-        "due_at": datetime.fromisoformat(data["due_at"]),
+        "started_at": _at(data["started_at"]),
+        "due_at": _at(data["due_at"]),
         "provisional": data["provisional"],
-        "waits": tuple((datetime.fromisoformat(a), datetime.fromisoformat(b)) for a, b in data.get("waits", ())),
-        "paused_at": datetime.fromisoformat(data["paused_at"]) if data.get("paused_at") else None,
+        "waits": tuple((_at(a), _at(b)) for a, b in data.get("waits", ())),
+        "paused_at": _at(data["paused_at"]) if data.get("paused_at") else None,
         "rungs": rungs,
         "replanned": True,
         "calendar": calendar,
@@ -177,14 +186,27 @@ def _replanned(clock: Clock, entry: Entry) -> dict[str, Any]:
 def _lifted(clock: Clock, entry: Entry) -> dict[str, Any]:
     """It runs again; the rungs of its miss can be reached once more, at the due time that it has now."""
     again = entry.data.get("rearmed", ())
-    rungs = tuple(r.model_copy(update={"reached": False}) if r.label in again else r for r in clock.rungs)
+    rungs = tuple(replace(r, reached=False) if r.label in again else r for r in clock.rungs)
     return {"time": {}, "status": "running", "rungs": rungs, "rearmed": clock.rearmed + bool(again)}
 
 
 def _rungs(given: list[dict[str, str]]) -> tuple[Rung, ...]:
-    return tuple(Rung(label=rung["rung"], at=datetime.fromisoformat(rung["at"])) for rung in given)
+    return tuple(Rung(label=intern(rung["rung"]), at=_at(rung["at"])) for rung in given)
 
 
 def _done(entry: Entry) -> dict[str, Any]:
     data = entry.data
     return {"done_at": entry.occurred_at, "lag_seconds": data.get("lag_seconds"), "time": data.get("time", {})}
+
+
+def _at(text: str) -> datetime:
+    """As `fromisoformat`, which makes a zone of its own for each."""
+    at = datetime.fromisoformat(text)
+    return at.replace(tzinfo=_zone(at.utcoffset()))
+
+
+@lru_cache(maxsize=64)
+def _zone(offset: timedelta | None) -> timezone:
+    if offset is None:
+        raise ValueError("a moment without an offset")
+    return timezone(offset)

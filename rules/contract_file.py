@@ -16,6 +16,7 @@ from rules.calendar_years import unusable
 from rules.contract import Contract, Validity
 from rules.contract_checks import check
 from rules.document import BadDocument, Document, Path, parse
+from rules.ledger import brief
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -134,7 +135,7 @@ def _explain(document: Document, error: ErrorDetails) -> tuple[Path, str]:
     for part in error["loc"]:
         if document.has((*path, part)):  # a location also names branches of unions, which no file has
             path = (*path, part)
-    return path, _reason(error)
+    return path, brief(_reason(error))
 
 
 def _reason(error: ErrorDetails) -> str:

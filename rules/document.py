@@ -10,6 +10,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -21,8 +22,12 @@ LIMIT_SIZE = 250_000
 LIMIT_VALUES = 20_000
 """Most values after aliases are followed: a few lines of nested aliases can stand for billions."""
 LIMIT_DEPTH = 40
+LIMIT_MERGES = 300
+"""Most merges (`<<`): each one costs as much as all before it, and thousands would take minutes."""
 
 _BLANK = re.compile(r"\s*|.*_{3,}.*", re.DOTALL)
+NO_TEXT = re.compile(r"[^\t\n -~\x80-\ud7ff\ue000-\U0010ffff]|[\x80-\x9f]")
+"""Control characters, and halves of characters: they pass for text here and break what shows or stores it later."""
 
 
 class BadDocument(Exception):
@@ -71,11 +76,17 @@ def parse(text: str) -> Document:
     """The mapping in this text. Raises BadDocument."""
     if len(text) > LIMIT_SIZE:
         raise BadDocument(1, f"is longer than {LIMIT_SIZE:,} characters")
+    if text.count("<<") > LIMIT_MERGES:
+        raise BadDocument(1, f"has more than {LIMIT_MERGES} merges (<<)")
+    yaml = YAML(typ="rt")
+    yaml.max_depth = LIMIT_DEPTH + 1  # ruamel takes the longer the deeper it goes, up to minutes
     try:
-        root = YAML(typ="rt").load(text)
+        root = yaml.load(text)
     except DuplicateKeyError as error:
         key = re.match(r'found duplicate key "(.*?)"', error.problem or "")
         raise BadDocument(_marked(error), f"the key {key[1] if key else ''!r} stands here twice") from None
+    except MaxDepthExceededError as error:
+        raise BadDocument(_marked(error), "is nested too deeply") from None
     except MarkedYAMLError as error:
         reason = " ".join(part for part in (error.context, error.problem) if part)
         raise BadDocument(_marked(error), f"is not valid YAML: {reason}") from None
@@ -84,7 +95,8 @@ def parse(text: str) -> Document:
     except RecursionError:
         raise BadDocument(1, "is nested too deeply") from None
     except Exception as error:  # noqa: BLE001 - a date such as 2026-02-30, a merge with itself: each its own exception
-        raise BadDocument(1, f"is not valid YAML: {error}") from None
+        why = "has a key that is no text" if isinstance(error, TypeError) else f"is not valid YAML: {error}"
+        raise BadDocument(1, why) from None
     if root is None:
         raise BadDocument(1, "is empty")
     if not isinstance(root, CommentedMap):
@@ -112,6 +124,8 @@ class _Reader:
             case None | str():
                 if node is None or _BLANK.fullmatch(node):
                     self.blanks.append(path)
+                elif odd := NO_TEXT.search(node):
+                    raise BadDocument(line, f"has a character that is no text: U+{ord(odd[0]):04X}")
                 return None if node is None else str(node)
             case bool() | int() | float() | date():
                 return node
@@ -124,7 +138,9 @@ class _Reader:
 
     def _key(self, key: Any, node: CommentedMap) -> str:
         if isinstance(key, bool) or not isinstance(key, (str, int)):
-            raise BadDocument(node.lc.line + 1, f"has a key that is no text: {key}")
+            raise BadDocument(node.lc.line + 1, f"has a key that is no text: {str(key)[:60]!r}")
+        if isinstance(key, str) and (odd := NO_TEXT.search(key) or re.search(r"\n", key)):
+            raise BadDocument(node.lc.line + 1, f"has a key with a character that is no text: U+{ord(odd[0]):04X}")
         return str(key)
 
 

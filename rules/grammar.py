@@ -164,6 +164,13 @@ EXAMPLES = [
 
 _FULL_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _TIME = r"(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)"
+LONGEST = timedelta(days=365 * 100)
+"""Longer ones are slips, leave the calendar's end behind and take seconds to count."""
+_ROUGHLY = {"second": timedelta(seconds=1), "minute": timedelta(minutes=1), "hour": timedelta(hours=1)} | {
+    unit: timedelta(days=days) for unit, days in (("day", 1), ("week", 7), ("month", 30), ("year", 365))
+}
+"""What a unit takes, counted by the calendar."""
+
 _AMOUNT = re.compile(r"(?P<n>\d{1,6}) (?P<working>working )?(?P<unit>second|minute|hour|day|week|month|year)s?")
 _NEXT_DAY = re.compile(_TIME + r" on the next (?P<working>working )?day")
 _DAY_OF_MONTH = re.compile(r"the (?P<day>[1-9]|[12]\d|3[01])(?:st|nd|rd|th) of the month")
@@ -214,6 +221,10 @@ def _parse_words(text: str, words: str, where: Any) -> Term | None:
 def _amount(text: str, n: int, unit: str, working: bool, where: Any) -> Term | None:
     if n == 0:
         raise TermError(f"{text!r} gives no time; write: at once")
+    if n * _ROUGHLY[unit] * (1 if not working else 2.8 if unit == "day" else 8) > LONGEST:
+        raise TermError(
+            f"{text!r} is longer than anybody waits (100 years, or 50 of working time); look for a mistyped amount"
+        )
     if unit in {"month", "year"} and not working:
         return Months(text, n * 12 if unit == "year" else n, where or "same")
     if unit in {"day", "week"} and not working:

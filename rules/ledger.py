@@ -12,6 +12,8 @@ from pydantic_core import ErrorDetails
 from rules.commands import Via
 from rules.values import FORMS, Actor, Evidences, Instant, Name, Value
 
+LONGEST_REASON = 400
+"""Characters of one mistake: it may quote what was sent, and somebody reads it in a terminal."""
 MOST_PROBLEMS = 20
 """As many mistakes of one input are named; whoever sent more has sent something else."""
 
@@ -118,6 +120,7 @@ _SAID = {
     "dict_type": _NO_OBJECT,
     "tuple_type": "must be a list",
     "string_too_short": "is empty",
+    "too_short": "is empty",
     "string_unicode": "is not text: it holds half a character (a lone surrogate)",
 }
 
@@ -134,4 +137,10 @@ def said(problem: ErrorDetails) -> str:
         case "too_long":
             return f"has more than {problem['ctx']['max_length']:,} entries"
         case _:
-            return problem["msg"].removeprefix("Value error, ").replace("Input should", "must")
+            return brief(problem["msg"].removeprefix("Value error, ").replace("Input should", "must"))
+
+
+def brief(reason: str) -> str:
+    """A reason with its middle left out where it is too long to read: its ends say what is wrong, and what to do."""
+    half = LONGEST_REASON // 2
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[:half]} … {reason[-half:]}"

@@ -37,7 +37,7 @@ def import_(
     """Bring a table of complaints in. Safe to run again: what is in already is left alone."""
     from starter.errors import Invalid
     from starter.import_map import read_map
-    from starter.table import Rejects, opened
+    from starter.table import Rejects, opened, shown
 
     mapping = read_map(map_file)
     if mapping.contract not in (None, contract):
@@ -47,7 +47,7 @@ def import_(
         raise Invalid(f"--rejects {rejected} would overwrite what is to be imported.")
     with opened(file, mapping.encoding, mapping.delimiter) as table:
         if missing := mapping.columns() - set(table.header):
-            raise Invalid(f"{file} has no column {', '.join(sorted(missing))}; it has {', '.join(table.header)}.")
+            raise Invalid(f"{file} has no column {shown(sorted(missing))}; it has {shown(table.header)}.")
         refused = Rejects(rejected, table.header)
         try:
             counts = asyncio.run(_run(table, mapping, contract, history, rate, dry_run, refused))

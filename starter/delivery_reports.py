@@ -19,6 +19,8 @@ from typing import Literal, NamedTuple
 
 from flufl.bounce import all_failures
 
+from templates.words import one_line
+
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs the same trouble with a traceback
 
 Became = Literal["delivered", "bounced", "delayed", "relayed"]
@@ -35,6 +37,7 @@ ORDER: tuple[Became, ...] = ("delivered", "bounced", "relayed", "delayed")
 """Of several recipients behind one address the first of these that any had: one who has it is enough."""
 
 _ID = re.compile(r"(?<![0-9a-f])([0-9a-f]{40})(?=@)")
+_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?!\S)", re.ASCII)
 _ADDRESS = re.compile(r"[^\s<>()\[\]:;,\"']+@[^\s<>()\[\]:;,\"']+")
 LONGEST_REASON = 500
 MOST_IDS = 100
@@ -76,7 +79,7 @@ def read_report(raw: bytes) -> Report | None:
         became=became,
         messages=tuple(dict.fromkeys(_candidates(mail, groups, raw)))[:MOST_IDS],
         status=status,
-        said=_ADDRESS.sub("…", " ".join(said.split()))[:LONGEST_REASON],
+        said=_ADDRESS.sub("…", one_line(said))[:LONGEST_REASON],
         at=_written(mail),
     )
 
@@ -93,7 +96,7 @@ def _by_the_standard(groups: list[Message]) -> tuple[Became, str, str] | None:
     if not told:
         return None
     became, group = min(told, key=lambda one: ORDER.index(one[0]))
-    status = str(group.get("Status", "")).split()
+    status = _STATUS.match(str(group.get("Status", "")).strip())
     said = str(group.get("Diagnostic-Code", "")).partition(";")[2].strip()
     return became, status[0] if status else "", said
 

@@ -5,18 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import icalendar
 import recurring_ical_events
 
+from rules.ledger import brief
 from starter.directory_files import Draft
+from templates.words import one_line
 
 WHAT = {"SHIFT": "shifts", "ABSENCE": "absences"}
 """The category of an event says what it is."""
 
 MOST = 2000
 """Occurrences of one event. Whoever works on for ever has weekly hours instead."""
+
+MOST_OF_ALL = 50_000
+"""Occurrences of one file."""
+
+ONCE = ("UID", "DTSTART", "DTEND", "DURATION", "RECURRENCE-ID", "SUMMARY", "DESCRIPTION", "SEQUENCE")
+"""What an event says once at most (RFC 5545, 3.6.1)."""
 
 _DEPUTY = re.compile(r"^\s*deputy\s*:\s*(\S+)\s*$", re.IGNORECASE | re.MULTILINE)
 
@@ -28,8 +37,8 @@ def read_calendar(draft: Draft, text: str, name: str) -> None:
     """
     try:
         calendar = icalendar.Calendar.from_ical(text)
-    except (ValueError, IndexError) as error:
-        draft.mistakes.append(f"{name}: is no iCalendar file: {error}")
+    except Exception as error:  # noqa: BLE001  the library can fail in any way that a file finds
+        draft.mistakes.append(f"{name}: is no iCalendar file{_why(error)}")
         return
     lines = [number for number, line in enumerate(text.splitlines(), 1) if line.strip().upper() == "BEGIN:VEVENT"]
     series = list(calendar.walk("VEVENT"))
@@ -45,7 +54,15 @@ def read_calendar(draft: Draft, text: str, name: str) -> None:
     people = {str(member.get("email", "")).lower(): id_ for id_, member in draft.people.items()}
     people |= {id_.lower(): id_ for id_ in draft.people}
     seen: set[tuple[str, str]] = set()
-    for event in recurring_ical_events.of(calendar).all():
+    try:
+        occurrences = list(islice(recurring_ical_events.of(calendar).all(), MOST_OF_ALL + 1))
+    except Exception as error:  # noqa: BLE001  the same
+        draft.mistakes.append(f"{name}: its events cannot be followed through their dates{_why(error)}")
+        return
+    if len(occurrences) > MOST_OF_ALL:
+        draft.mistakes.append(f"{name}: has more than {MOST_OF_ALL:,} shifts and absences; give people weekly hours")
+        return
+    for event in occurrences:
         place = places[str(event.get("UID"))]
         what = next(iter(_kinds(event)))
         named = list(_named(event))
@@ -66,8 +83,26 @@ def read_calendar(draft: Draft, text: str, name: str) -> None:
 _HOW = "name them as attendees by address, or begin the summary with the person's id or address"
 
 
+def _why(error: Exception) -> str:
+    """What the library says, where that are words about the file and not about its own inside."""
+    words = one_line(str(error)) if isinstance(error, ValueError) else ""
+    return f": {brief(words)}" if words else "; export it anew, or leave out what is not a shift or an absence"
+
+
+def _unreadable(event: Any) -> Iterator[str]:
+    """Lines that say nothing, or more than one may."""
+    for line, _ in event.errors:
+        yield f"{line or 'a line'} cannot be read"
+    for line in ONCE:
+        if isinstance(event.get(line), list):
+            yield f"has more than one {line}"
+
+
 def _wrong_with(event: Any) -> Iterator[str]:
     """Why a series cannot be taken, before it is followed through its occurrences."""
+    if unreadable := list(_unreadable(event)):
+        yield from unreadable
+        return
     if "UID" not in event or "DTSTART" not in event:
         yield "has no UID or no DTSTART"
         return

@@ -11,11 +11,13 @@ from typing import Any
 
 from rules.directory import Directory
 from rules.directory_file import DirectoryError, build, read_directory
+from rules.document import NO_TEXT
 from rules.document import Path as Keys
 from rules.hours import WEEKDAYS
+from rules.ledger import brief
 from starter.errors import Invalid
 from starter.fields import read_text
-from starter.table import opened
+from starter.table import opened, shown
 
 TABLES = {
     "people": ({"person", "name", "email", "language", "zone"}, {"hours"}),
@@ -52,14 +54,16 @@ class Draft:
         self._places[keys] = place
 
     def place(self, keys: Keys) -> str:
-        """The line of the deepest part on this path that came from a file."""
+        """The line of the deepest part on this path that came from a file, else of the first part that lies in it."""
+        inside = (place for part, place in self._places.items() if part[: len(keys)] == keys)
+        first = next(inside, "the directory")
         while keys and keys not in self._places:
             keys = keys[:-1]
-        return self._places.get(keys, "the directory")
+        return self._places.get(keys, first)
 
     def finished(self, now: datetime | None = None) -> Directory:
         if self.mistakes:
-            raise DirectoryError("\n".join(self.mistakes))
+            raise DirectoryError("\n".join(map(brief, self.mistakes)))
         return build({"people": self.people, "roles": self.roles}, self.place, now)
 
 
@@ -101,7 +105,7 @@ def _what(file: Path) -> str:
         if needed <= header <= needed | allowed:
             return what
     known = "; ".join(f"{what}: {', '.join(sorted(needed | more))}" for what, (needed, more) in TABLES.items())
-    raise Invalid(f"{file}:1: the columns {', '.join(sorted(header))} are those of no table here. There are {known}.")
+    raise Invalid(f"{file}:1: the columns {shown(sorted(header))} are those of no table here. There are {known}.")
 
 
 def _take_table(draft: Draft, file: Path, what: str) -> None:
@@ -114,8 +118,12 @@ def _take_table(draft: Draft, file: Path, what: str) -> None:
         place = f"{file}:{line.number}"
         if line.row is None:
             draft.mistakes.append(f"{place}: {line.reason}")
+        elif odd := NO_TEXT.search("".join(line.fields)):
+            draft.mistakes.append(f"{place}: has a character that is no text: U+{ord(odd[0]):04X}")
         else:
             rows.append((dict(zip(columns, (text.strip() for text in line.fields), strict=True)), place))
+    if what in {"people", "roles"}:
+        draft.came(what, place=f"{file}:1")
     match what:
         case "people":
             _people(draft, rows)

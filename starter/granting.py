@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.access import ComplaintId, Grant, Party, Scope
-from rules.ledger import explain_invalid
+from rules.ledger import explain_invalid, plain
 from rules.values import Name, Value
 from starter.errors import Invalid, NotFound
 from storage import access_log, tokens
@@ -107,7 +107,7 @@ async def revoke(connection: AsyncConnection, id_: str, by: By) -> bool:
 async def _found(connection: AsyncConnection, id_: str, by: By) -> tokens.Stored:
     stored = await tokens.find(connection, id_)
     if stored is None:
-        raise NotFound(f"There is no token {id_[:20]}; `ombud token list` shows them.")
+        raise NotFound(f"There is no token {plain(id_[:20])}; `ombud token list` shows them.")
     by.may(stored.grant)
     return stored
 

@@ -13,14 +13,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from rules.commands import COMMANDS, OpenComplaint
+from rules.document import BadDocument, Document, parse
+from rules.document import Path as Keys
 from rules.history import AT_IMPORT, DueOf, Past, Time
-from rules.ledger import explain_invalid
+from rules.ledger import MOST_PROBLEMS, explain_invalid, said
 from starter.errors import Invalid
+from starter.fields import read_text
 from starter.import_fields import Cell, Moment, Part, Row, RowError, Several, Text, When, Zone, cell, fits
 
 _DUE_OF = re.compile(r"^due of (\w+)$")
@@ -94,6 +96,15 @@ class Outcome(Part):
     """In the order they were done. Without one that closes, the case is still open."""
 
 
+def _encoding(name: str) -> str:
+    """A name that Python reads text by."""
+    try:
+        "x".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError(f"{name[:40]!r} is no encoding of text; write one such as utf-8, gb18030 or cp1252") from None
+    return name
+
+
 class Person(Part):
     """Of the complainant: never a name or an address, those belong in the content."""
 
@@ -133,8 +144,8 @@ class Map(Part):
     incident: Cell | None = None
     follows: Cell | None = None
     language: Cell | None = None
-    encoding: str = "utf-8-sig"
-    delimiter: str = ","
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8-sig"
+    delimiter: Annotated[str, Field(pattern=r'^[^\r\n"\x00]$')] = ","
     outcomes: tuple[Outcome, ...] = ()
     """With `--history`: how the old cases went."""
 
@@ -187,12 +198,24 @@ def _given(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_map(path: Path) -> Map:
-    """The map in a file. Raises Invalid with every mistake in it."""
+    """The map in a file. Raises Invalid with every mistake in it, each with its line."""
     try:
-        return Map.model_validate(YAML(typ="safe").load(path.read_text("utf-8")))
-    except OSError as error:
-        raise Invalid(f"Cannot read the map {path}: {error.strerror}.") from None
-    except ValidationError as error:
-        raise Invalid(explain_invalid(f"The map {path}", error)) from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise Invalid(f"The map {path} is no YAML: {' '.join(str(error).split())}") from None
+        document = parse(read_text(str(path)))
+    except BadDocument as bad:
+        raise Invalid(f"{path}:{bad.line}: {bad.reason}") from None
+    try:
+        return Map.model_validate(document.data)
+    except ValidationError as invalid:
+        problems = invalid.errors(include_url=False)[:MOST_PROBLEMS]
+        raise Invalid("\n".join(dict.fromkeys(_placed(path, document, problem) for problem in problems))) from None
+
+
+def _placed(path: Path, document: Document, problem: ErrorDetails) -> str:
+    """A mistake with its line. A location also names the forms that a field may have, which no file has."""
+    written: Keys = ()
+    for part in problem["loc"]:
+        if document.has((*written, part)):
+            written = (*written, part)
+    missing = f"{problem['loc'][-1]}: " if problem["type"] == "missing" else ""
+    where = f"{'.'.join(map(str, written))}: " if written else ""
+    return f"{path}:{document.line(written)}: {where}{missing}{said(problem)}"

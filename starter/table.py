@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader, TextIOWrapper
 from pathlib import Path
@@ -13,6 +13,9 @@ from typing import IO, NamedTuple
 
 from starter.errors import Invalid
 from starter.import_fields import Row
+
+MOST_NAMES = 20
+"""Columns that a message names."""
 
 
 class Line(NamedTuple):
@@ -53,11 +56,14 @@ class Table:
         data = gzip.GzipFile(fileobj=file) if zipped else file
         text = TextIOWrapper(data, encoding, errors="surrogateescape", newline="")
         self._lines = csv.reader(text, delimiter=delimiter, strict=True)
-        self.header = self._next() or []
+        try:
+            self.header = self._next() or []
+        except csv.Error as error:
+            raise Invalid(f"{path}:1: the line that must name the columns is no CSV: {error}.") from None
         if not any(self.header):
             raise Invalid(f"{path} is empty; its first line must name the columns.")
         if twice := {name for name in self.header if self.header.count(name) > 1}:
-            raise Invalid(f"{path} has the column {', '.join(sorted(twice))} more than once.")
+            raise Invalid(f"{path} has the column {shown(sorted(twice))} more than once.")
 
     @property
     def read(self) -> int:
@@ -89,6 +95,13 @@ class Table:
             return next(self._lines, None)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise Invalid(f"{self.path} breaks off after line {self._lines.line_num}: {error}.") from None
+
+
+def shown(columns: Iterable[str]) -> str:
+    """Names of columns for a message: they come out of a file, which may be of any kind."""
+    names = ["".join(char if char.isprintable() else "…" for char in name)[:60] for name in columns]
+    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def _undecoded(text: str) -> bool:

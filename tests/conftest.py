@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis
 from temporalio.common import SearchAttributeKey
 from temporalio.testing import WorkflowEnvironment
 
@@ -15,6 +16,10 @@ from tests.support.smtp import SmtpSink
 from tests.support.system import System, running
 from tests.support.temporal import start_real, start_virtual
 from workflows.search_attributes import ALL
+
+# How long an example takes is a matter for benchmarks: a busy machine is no failure.
+hypothesis.register_profile("untimed", deadline=None)
+hypothesis.load_profile("untimed")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

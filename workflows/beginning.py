@@ -55,10 +55,13 @@ class Begun:
 
 async def beginning(start: Any, surplus: tuple[Any, ...]) -> Begun:
     """What this run starts from, by the argument it was started with. Raises Stopped when there is nothing to run."""
-    if workflow.info().continued_run_id:
+    scheduled = workflow.info().cron_schedule
+    if workflow.info().continued_run_id and not scheduled:
         # Not among the bad starts: what cannot be read here is our own fault and waits for a corrected worker.
         return _carried_on(Carried.model_validate(start))
     try:
+        if scheduled:  # each of its runs is started as if by the one before
+            raise Refused("A complaint runs once; start it without a schedule, and terminate this one.")
         if isinstance(start, dict) and start.keys() == Revival.model_fields.keys():
             return await _revived(Revival.model_validate(start))
         if unopened := sealed(start):

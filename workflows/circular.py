@@ -62,7 +62,7 @@ class Circular:
     @workflow.run
     async def run(self, start: Any = None, *surplus: Any) -> dict[str, Any]:
         """`start` is a Circular as JSON (docs/wire.md), or what the run before carries on."""
-        if workflow.info().continued_run_id:
+        if workflow.info().continued_run_id and not workflow.info().cron_schedule:
             # Not among the bad starts: what cannot be read here is our own fault and waits for a corrected worker.
             way = Underway.model_validate(start)
         else:
@@ -85,6 +85,8 @@ class Circular:
         info = workflow.info()
         id_ = info.workflow_id.removeprefix(circular_id(""))
         try:
+            if info.cron_schedule:  # each of its runs is started as if by the one before
+                raise Refused("A circular is sent once; start it without a schedule, and terminate this one.")
             if surplus or id_ == info.workflow_id:
                 raise Refused(f"A circular is started with one argument, under the workflow id {circular_id('<id>')}.")
             TypeAdapter(Reference).validate_python(id_)

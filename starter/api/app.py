@@ -38,6 +38,7 @@ _SAID = {
     404: "There is no such thing",
     409: "Refused, or in conflict with what was sent before",
     413: "Too large",
+    414: "The address is too long",
     415: "No JSON",
     422: "Not valid",
     429: "Too many requests; `Retry-After` says when to go on",

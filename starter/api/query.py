@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from rules.ledger import said
+from rules.ledger import plain, said
 from rules.values import Stated
 from starter.api.problems import ApiError
 
@@ -38,7 +38,7 @@ def query(model: type[Q]) -> Callable[[Request], Awaitable[Q]]:
         given = dict(items)
         if len(given) < len(items):
             twice = next(name for name in given if sum(name == other for other, _ in items) > 1)
-            raise ApiError(422, "invalid", f"{twice[:100]}: stands in the query twice; send it once.")
+            raise ApiError(422, "invalid", f"{plain(twice)}: stands in the query twice; send it once.")
         try:
             return model.model_validate(given)
         except ValidationError as error:

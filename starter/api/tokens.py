@@ -67,7 +67,6 @@ class Revoked(Value):
 def routes() -> APIRouter:
     """Making, listing, renewing and ending."""
     router = APIRouter(prefix="/tokens", tags=["tokens"])
-    path = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 20}}
     router.add_api_route(
         "",
         create,
@@ -96,7 +95,7 @@ def routes() -> APIRouter:
         operation_id="rotate_token",
         summary="A new secret; the old one stays good for a while",
         response_model=NewToken,
-        openapi_extra={"requestBody": body(Grace), "parameters": [path]},
+        openapi_extra={"requestBody": body(Grace)},
     )
     router.add_api_route(
         "/{id}/revoke",
@@ -106,7 +105,6 @@ def routes() -> APIRouter:
         operation_id="revoke_token",
         summary="End a token at once",
         response_model=Revoked,
-        openapi_extra={"parameters": [path]},
     )
     return router
 

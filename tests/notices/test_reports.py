@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import imaplib
 import mailbox
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -52,6 +53,18 @@ def test_a_report_is_read(name: str, became: str, status: str, said: str) -> Non
     assert found.messages[0] == ID
     assert "ann@" not in found.said
     assert read_report(report(name)) == found
+
+
+def test_a_strangers_report_brings_in_no_more_than_a_report_has() -> None:
+    """A status that is none is left out, and the server's words lose what no database or terminal takes."""
+    raw = (REPORTS / "postfix-bounced.eml").read_bytes()
+    raw = re.sub(rb"(?m)^Status: .*$", b"Status: " + b"5" * 9_000, raw)
+    raw = re.sub(rb"(?m)^Diagnostic-Code: .*$", b"Diagnostic-Code: smtp; no\x00such \x1b[31muser", raw)
+    found = read_report(raw)
+    assert found is not None
+    assert (found.became, found.status) == ("bounced", "")
+    assert found.said.startswith("no such [31muser")
+    assert found.said.isprintable()
 
 
 def test_without_an_envelope_id_the_mail_sent_back_tells() -> None:

@@ -268,6 +268,20 @@ WRONG_YAML = {
     "an object of some language": ("contract: !!python/object:os.system x\n", 1, "of a kind that is not used here"),
     "a mapping merged with itself": ("x: &x\n  <<: *x\n", 1, "is not valid YAML"),
     "no end of brackets": ("a: " + "[" * 5000, 1, "nested too deeply"),
+    "brackets deeper than any contract": (
+        "\n" * 3 + "a: {b: " + "[" * 3_000 + "]" * 3_000 + "}",
+        4,
+        "nested too deeply",
+    ),
+    "thousands of merges": (
+        "a: &a {x: 1}\n" + "".join(f"b{n}:\n  <<: *a\n" for n in range(5_000)),
+        1,
+        "more than 300 merges",
+    ),
+    "a key that is a section": ("contract: x\n? {a: b}\n: c\nx: {? {a: b} : c}\n", 1, "has a key that is no text"),
+    "half a character": ('contract: x\ntitle: "\\ud83c"\n', 2, "no text: U+D83C"),
+    "an escape sequence as a value": ('contract: x\ntitle: "\\e[31m"\n', 2, "no text: U+001B"),
+    "a line end in a key": ('contract: x\n"a\\nb": 1\n', 1, "a key with a character that is no text: U+000A"),
     "a date there never was": ("contract: 2026-02-30\n", 1, "is not valid YAML"),
     "a key that is a list": ("contract: x\n? [a, b]\n: c\n", 1, "a key that is no text"),
     "a control character": ("contract: \x00\n", 1, "is not valid YAML"),
@@ -282,6 +296,12 @@ def test_what_is_no_contract_at_all_is_told_in_one_line(text: str, line: int, re
 
     assert reason in error.reason
     assert error.line == line
+
+
+def test_a_refusal_is_no_longer_than_somebody_reads() -> None:
+    """What it quotes is cut: a value in a wrong place may be a whole section."""
+    error = next(error for error in errors_of(f"contract: x\nlanguage: {'e' * 9_000}\n") if error.where == "language")
+    assert len(error.reason) < 500
 
 
 def test_a_few_lines_cannot_stand_for_billions_of_values() -> None:

@@ -154,6 +154,20 @@ SHIFT = ("UID:1", "DTSTART:20260302T080000Z", "DTEND:20260302T160000Z")
         ("x_csv", PEOPLE.replace("10:00-14:00", ""), "x.csv:2: 'sat' gives no hours; write mon-fri 09:00-12:00"),
         ("x_csv", PEOPLE + "bo,B,b@x,en,UTC,\n", "x.csv:4: 'bo' is here twice"),
         ("x_csv", PEOPLE.replace("Asia/Shanghai", "Mars/Base"), "x.csv:3: people.bo.zone: unknown time zone"),
+        ("x_csv", '"person"x,from,to\n', "x.csv:1: the line that must name the columns is no CSV"),
+        ("x_csv", "person,\x1b[31m\n", "x.csv:1: the columns …[31m, person are those of no table here"),
+        ("x_csv", PEOPLE + "b\x00,B,b@x,en,UTC,\n", "x.csv:4: has a character that is no text: U+0000"),
+        ("x_csv", PEOPLE.splitlines()[0] + "\n", "x.csv:1: people: is empty"),
+        ("x_csv", f"person,from,to\n{'z' * 9_000},2026-03-02,2026-03-02\n", "x.csv:2: 'zzz"),
+        ("x_ics", event(*SHIFT, "UID:2", "CATEGORIES:SHIFT", "SUMMARY:bo"), "x.ics:3: has more than one UID"),
+        ("x_ics", event(*SHIFT[:2], "DTEND:2026____", "CATEGORIES:SHIFT"), "x.ics:3: DTEND cannot be read"),
+        ("x_ics", event(*SHIFT, SHIFT[1], "CATEGORIES:SHIFT"), "x.ics:3: has more than one DTSTART"),
+        ("x_ics", event(*SHIFT, "CATEGORIES:SHIFT", "SEQUENCE:x", "SUMMARY:bo"), "x.ics:3: SEQUENCE cannot be read"),
+        (
+            "x_ics",
+            "BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:a\nTZID:a\nEND:VTIMEZONE\nEND:VCALENDAR",
+            "is no iCalendar file",
+        ),
         ("x_ics", "Dear all, see attached.", "x.ics: is no iCalendar file"),
         ("x_ics", event(*SHIFT, "SUMMARY:bo"), "x.ics:3: is neither or both of SHIFT and ABSENCE"),
         ("x_ics", event(*SHIFT, "CATEGORIES:SHIFT", "SUMMARY:zoe"), "x.ics:3: zoe is not among the people; name them"),
@@ -178,6 +192,7 @@ def test_a_mistake_is_named_and_nothing_taken(folder: Folder, name: str, text: s
     with pytest.raises((DirectoryError, Invalid)) as refused:
         folder.take(**{name: text})
     assert reason in str(refused.value)
+    assert len(str(refused.value)) < 1_000
 
 
 async def test_the_command_line_takes_a_roster(cli: Cli, tmp_path: Path) -> None:

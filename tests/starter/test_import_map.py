@@ -116,8 +116,14 @@ def test_outcomes_become_acts_for_old_cases_alone() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "is not valid"),
-        ("a: [", "is no YAML"),
+        ("", "map.yaml:1: is empty"),
+        ("a: [", "map.yaml:1: is not valid YAML"),
+        ("kind: x\ncolour: red", "map.yaml:2: colour: unknown field"),
+        ("zone: UTC", "map.yaml:1: reference: is missing"),
+        ("encoding: morse", "encoding: 'morse' is no encoding of text"),
+        ("encoding: base64", "encoding: 'base64' is no encoding of text"),
+        ("delimiter: ;;", "delimiter: "),
+        ("a: " + "[" * 5_000, "map.yaml:1: is nested too deeply"),
         ("colour: red\nkind: x", "colour: unknown field"),
         ("zone: Mars/Olympus", "'Mars/Olympus' is no time zone"),
         ("received: {column: day, time: '25:00'}", "received.time"),

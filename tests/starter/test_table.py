@@ -64,7 +64,14 @@ def test_a_quote_that_never_ends_is_one_bad_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "reason"), [(b"", "is empty"), (b"\n1,2\n", "is empty"), (b"id,id\n1,2\n", "column id more than once")]
+    ("data", "reason"),
+    [
+        (b"", "is empty"),
+        (b"\n1,2\n", "is empty"),
+        (b"id,id\n1,2\n", "column id more than once"),
+        (b'"id"x\n', ":1: the line that must name the columns is no CSV"),
+        (b'"id', "is no CSV"),
+    ],
 )
 def test_a_file_without_a_header_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
     """Without a usable header no row means anything."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHandle
 
 _RACE = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
@@ -13,6 +15,12 @@ _RACE = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
 
 async def unharmed(handle: WorkflowHandle[Any, Any]) -> None:
     """AssertionError where a workflow task failed: code of ours could not go on."""
+    assert [event async for event in failures(handle)] == []
+
+
+async def failures(handle: WorkflowHandle[Any, Any]) -> AsyncIterator[HistoryEvent]:
+    """Every workflow task that failed because of our code."""
     async for event in handle.fetch_history_events():
         failed = event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
-        assert not failed or event.workflow_task_failed_event_attributes.cause == _RACE, event
+        if failed and event.workflow_task_failed_event_attributes.cause != _RACE:
+            yield event

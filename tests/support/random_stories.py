@@ -169,25 +169,29 @@ def patient(which: int) -> InForce:
 
 
 def command(case: Complaint, name: str, which: int, now: datetime, occurred_at: datetime) -> Command:
+    """One of the bodies of a command as that command."""
+    return ALL[name].model_validate(body(case, name, which, now, occurred_at))
+
+
+def body(case: Complaint, name: str, which: int, now: datetime, occurred_at: datetime) -> dict[str, Any]:
     """One of the bodies of a command; a correction takes an entry that stands on record, its time what is given."""
-    kind = ALL[name]
-    fields = kind.model_fields
+    fields = ALL[name].model_fields
     text = {"text": "Words."} if "text" in fields and fields["text"].is_required() else {}
-    body = {"occurred_at": occurred_at, **text, **BODIES[name][which % len(BODIES[name])]}
+    made: dict[str, Any] = {"occurred_at": occurred_at, **text, **BODIES[name][which % len(BODIES[name])]}
     if name == "correct":
         facts = [1, *(act.seq for act in case.acts), case.seq + 1]
         right = {"void": True} if which % 3 == 0 else {"happened_at": occurred_at}
-        body |= {"entry": facts[which % len(facts)], "occurred_at": now, **right}
+        made |= {"entry": facts[which % len(facts)], "occurred_at": now, **right}
     elif name == "absorb":
         done = {"names": ["respond"], "at": occurred_at - timedelta(minutes=which), "recorded_at": now}
-        body |= {"complaint": f"R-{3 + which % 2}", "received_at": occurred_at - timedelta(hours=which), "done": [done]}
-        body |= {"unanswered": occurred_at - timedelta(minutes=3 * which)} if which % 3 else {}
+        made |= {"complaint": f"R-{3 + which % 2}", "received_at": occurred_at - timedelta(hours=which), "done": [done]}
+        made |= {"unanswered": occurred_at - timedelta(minutes=3 * which)} if which % 3 else {}
     elif name == "request":
-        body |= {"due": occurred_at + timedelta(minutes=1 + 40 * which)}
+        made |= {"due": occurred_at + timedelta(minutes=1 + 40 * which)}
     elif name in ("answer_request", "contest_request"):
-        body |= {"request": case.requests[which % len(case.requests)].seq if case.requests else 1}
+        made |= {"request": case.requests[which % len(case.requests)].seq if case.requests else 1}
     elif name == "answer_demand":
-        body |= {"demand": case.demands[which % len(case.demands)].seq if case.demands else 1}
+        made |= {"demand": case.demands[which % len(case.demands)].seq if case.demands else 1}
     elif name == "approve_correction":
-        body |= {"entry": case.corrections[-1].seq if case.corrections else 1, "occurred_at": now}
-    return kind.model_validate(body)
+        made |= {"entry": case.corrections[-1].seq if case.corrections else 1, "occurred_at": now}
+    return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -211,6 +212,47 @@ async def test_the_same_reference_with_other_content_is_a_conflict(system: Syste
     second = await begin(system, name, start | {"content": "It burns."})
     assert "Give a new complaint a reference of its own" in await failure(second)
     assert await written(system) == before
+
+
+@pytest.mark.parametrize("start", [{}, {"colour": "red"}], ids=["sound", "bad"])
+async def test_a_start_on_a_schedule_is_refused_each_time(system: System, start: dict[str, Any]) -> None:
+    """A foreign starter may give a cron schedule: no run of it takes what it gets for the state of a run before."""
+    name = new()
+    queue = system.settings.task_queue
+    id_ = f"complaint/maintenance-service/{name}"
+    first = await system.client.start_workflow(
+        "Complaint", start_of(name, **start), id=id_, task_queue=queue, cron_schedule="@every 1s"
+    )
+    for run in (first.first_execution_run_id, await eventually(lambda: _next_run(first))):
+        handle = system.client.get_workflow_handle(id_, run_id=run)
+        assert "without a schedule" in str(await eventually(partial(_said_at_its_end, handle)))
+        await unharmed(handle)
+    await first.terminate()
+    assert set((await written(system)).values()) == {0}
+    assert await system.rows("SELECT 1 FROM rejects")
+
+
+async def _said_at_its_end(handle: Handle) -> str:
+    """Why a run on a schedule failed: the next one is on its way then, so that nobody gets its failure."""
+    last = [event async for event in handle.fetch_history_events()][-1]
+    return last.workflow_execution_failed_event_attributes.failure.message
+
+
+async def _next_run(handle: Handle) -> str | None:
+    """The run behind the first."""
+    run = (await handle.describe()).run_id
+    return None if run == handle.first_execution_run_id else run
+
+
+@pytest.mark.parametrize(
+    "start", [5, "x", [], {"erased": -1, "colour": 1}, {"cursor": "x"}, raw(b"{no"), raw(b"")], ids=repr
+)
+async def test_a_sweep_started_by_hand_ends_in_words(system: System, start: Any) -> None:
+    """What is no sweep's state ends with one clear failure and holds nothing up."""
+    queue = system.settings.task_queue
+    handle = await system.client.start_workflow("Retention", start, id=f"sweep/{new()}", task_queue=queue)
+    assert "A sweep is started without an argument" in await failure(handle)
+    await unharmed(handle)
 
 
 COMMANDS: list[tuple[str, Any, str]] = [
