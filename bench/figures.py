@@ -40,6 +40,8 @@ class Run:
     """Single values by what was measured and how: seconds of lateness."""
     load: dict[str, float] = field(default_factory=dict)
     """Processes that wanted a processor in the last minute, when each part began."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Parts that could not be measured, and why."""
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     def add(self, figure: Figure) -> None:
@@ -50,12 +52,18 @@ class Run:
         self.load[part] = round(os.getloadavg()[0], 2)
         print(f"{datetime.now(UTC):%H:%M:%S} {part} … (load {self.load[part]})", flush=True)
 
+    def fails(self, part: str, error: Exception) -> None:
+        """Note that a part could not be measured."""
+        self.failed[part] = str(error)
+        print(f"{part} could not be measured: {error}", flush=True)
+
     def as_json(self) -> dict[str, Any]:
         return {
             "ombud": version("ombud"),
             "started_at": self.started_at,
             "processors": os.cpu_count(),
             "load": self.load,
+            "failed": self.failed,
             "figures": [asdict(figure) for figure in self.figures],
             "seconds_late": {
                 what: {how: [round(value, 3) for value in values] for how, values in ways.items()}

@@ -19,7 +19,8 @@ from bench.drain import Drain, line
 from bench.ground import Ground, bare_worker, ground, workers
 from tests.support.wait import eventually
 
-PATIENCE = 900.0
+PATIENCE, LONGEST = 600.0, 300.0
+"""Seconds until a herd is given up, and after which no further round begins."""
 
 
 async def ours(at: Ground, desks: list[str], size: int, name: str, processes: int = 1) -> Drain:
@@ -118,7 +119,10 @@ async def by_turns(at: Ground, desks: list[str], size: int, rounds: int) -> tupl
     """Ours and bare ones, as A B B A A B …"""
     mine: list[Drain] = []
     others: list[Drain] = []
+    began = time.perf_counter()
     for number in range(rounds):
+        if number and time.perf_counter() - began > LONGEST:
+            break
         for which in ("ours", "bare") if number % 2 == 0 else ("bare", "ours"):
             if which == "ours":
                 mine.append(await ours(at, desks, size, f"h{number}"))

@@ -31,9 +31,11 @@ def draw(results: dict[str, Any], file: Path) -> None:
     plt.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False})
     figure, ((herd, stream), (ratios, rest)) = plt.subplots(2, 2, figsize=(13, 8.6), layout="constrained")
     late = results["seconds_late"]
-    size = len(next(iter(late["herd"].values())))
-    _curves(herd, late["herd"], f"{size:,} clocks due at one instant: share told after so many seconds")
-    _curves(stream, late["stream"], "one miss a second: share told after so many seconds")
+    if ways := late.get("herd"):
+        size = len(next(iter(ways.values())))
+        _curves(herd, ways, f"{size:,} clocks due at one instant: share told after so many seconds")
+    if ways := late.get("stream"):
+        _curves(stream, ways, "one miss a second: share told after so many seconds")
     _ratios(ratios, [one for one in results["figures"] if one["ratio"] is not None])
     _numbers(rest, results)
     figure.suptitle(
