@@ -47,7 +47,7 @@ SMALL = Sizes(
 
 
 async def measure(sizes: Sizes) -> Run:
-    """Every part, one after another. One that fails, on a machine that is too busy for it, keeps no other from running."""
+    """Every part, one after another. One that fails, where a machine is too busy, keeps no other from running."""
     run = Run()
     async with ground() as at:
         desks = await publish(at, sizes.managers)
