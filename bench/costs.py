@@ -151,7 +151,7 @@ async def main(record: Path | None, keep: bool) -> None:
                 if record:
                     (record / f"{name}.json").write_text(history.to_json() + "\n", encoding="utf-8")
         await sink.stop()
-    Console().print(table)
+    Console(width=120).print(table)
     if keep:
         trend.keep(costs, trend.FOLDER / f"{datetime.now(UTC):%Y-%m-%d}.json")
     trend.show(costs)
