@@ -188,7 +188,7 @@ class Circulars:
         if taken is not None:
             return circulars.Answer(complaint, "taken", taken.seq)
         closed = fold(entries).closed if entries else None
-        why = f"closed since ({closed.reason})" if closed else "runs nowhere; bring it back with `ombud revive`"
+        why = f"closed since ({closed.reason})" if closed else "runs nowhere: `ombud reconcile --apply`"
         return circulars.Answer(complaint, "gone", reason=why)
 
     @asynccontextmanager

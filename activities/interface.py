@@ -36,6 +36,9 @@ RETENTION = "Retention"
 """The workflow that erases what its contract keeps no longer; `retention_id` is its id."""
 RENEW = "renew"
 """Signal to a complaint: go on in a new run, once all is recorded. The history until then can be deleted."""
+COMPARE = "compare"
+"""Signal to a complaint: compare with the ledger and go on from there, judge what the time has brought, and show it
+all anew. Where nothing is wrong it changes nothing."""
 
 
 def complaint_id(contract: str, reference: str) -> str:
@@ -134,6 +137,9 @@ class Delivered(Value):
     does."""
     quiet_seconds: float = 0
     """What gathers may leave sooner once nothing more has come for so long; 0 when it may not."""
+    message: str = ""
+    """The message that came to its end in this round, and its entries: should Postgres lose them, they stand here."""
+    entries: tuple[Entry, ...] = ()
 
 
 class Dispatched(Value):

@@ -34,7 +34,7 @@ from activities.interface import DELIVER, Delivered
 from activities.mailer import Mailer, NotSentError, RefusedForGoodError
 from activities.poke import poke, report
 from activities.writing import Writer
-from rules.contract import Contract, DeliveryOf
+from rules.coverage import awaited
 from rules.ledger import Entry
 from rules.notices import Outcome
 from rules.values import SYSTEM
@@ -43,7 +43,7 @@ from storage import crowds, posts, turns
 from storage.content import ErasedError, MasterKeyError, Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, Way, questions, transaction
 from storage.directory import Person
-from storage.ledger import message_stream
+from storage.ledger import message_stream, read
 from storage.recording import record_message, record_next
 from telemetry import meters
 from telemetry.logs import about
@@ -135,10 +135,11 @@ class PostOffice:
             another = await posts.unsent(db, person)
             behind = await posts.behind(db, self._clock(), person)
             hold, quiet = await self._held(db, who, behind, another, self._clock())
+            done = {"sent": sent, "message": message, "entries": tuple(await read(db, message_stream(message)))}
         if hold:  # known now already, without another round
-            return Delivered(sent=sent, waiting=behind.count(person), **_holding(hold, quiet))
+            return Delivered(waiting=behind.count(person), **done, **_holding(hold, quiet))
         idle = self._idle(person, behind, now)
-        return idle.model_copy(update={"sent": sent, "waiting": idle.waiting + (another is not None)})
+        return idle.model_copy(update={**done, "waiting": idle.waiting + (another is not None)})
 
     def _idle(self, person: str, behind: posts.Behind, now: datetime) -> Delivered:
         """What a round leaves: how much waits, and when nothing does, until when this person's next shift begins, if
@@ -241,6 +242,8 @@ class PostOffice:
                 raise RefusedForGoodError("the recipient left the directory after the message was written")
             if mail is None:
                 async with self._questions() as db:
+                    if await posts.given_up(db, message):
+                        raise RefusedForGoodError("given up")
                     mail = (await self._vault.read(db, message_stream(message)))[CLAIM]["mail"].encode()
             reply = await self._mailer.send(who.email, mail, envelope=message)
         except NotSentError as failure:
@@ -279,9 +282,7 @@ class PostOffice:
         async with self._questions() as db:
             ended = await posts.untold(db, person)
             matter = [
-                e
-                for e in ended
-                if e.undeliverable_at or _awaited(await self._writer.contract(db, e.version), e.command)
+                e for e in ended if e.undeliverable_at or awaited(await self._writer.contract(db, e.version), e.command)
             ]
         for one in matter:
             await self._tell(one)
@@ -313,16 +314,6 @@ class PostOffice:
 
 def _holding(hold: timedelta, quiet: timedelta | None) -> dict[str, float]:
     return {"hold_seconds": hold.total_seconds(), "quiet_seconds": quiet.total_seconds() if quiet else 0}
-
-
-def _awaited(contract: Contract | None, command: str | None) -> bool:
-    """Whether the acceptance of a notice about this act meets an obligation of the contract, or starts one."""
-    if contract is None or command is None:
-        return False
-    return any(
-        f"notice of {command}" in promise.met_by.parts or promise.starts == DeliveryOf(delivery_of=command)
-        for promise in contract.obligations.values()
-    )
 
 
 def _masked(reply: str, who: Person | None) -> str:

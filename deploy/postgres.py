@@ -25,6 +25,12 @@ def url(port: int, password: str, database: str = DATABASE) -> str:
     return f"postgresql+asyncpg://{USER}:{password}@127.0.0.1:{port}/{database}"
 
 
+def tools(folder: Path) -> Path:
+    """Where the programs of this cluster's own version lie: pg_dump, pg_restore, psql."""
+    found: Path = get_server(folder, start=False).bin_path
+    return found
+
+
 class Cluster:
     """A Postgres cluster in `folder`, made when there is none. Its only login is `ombud` with `password`."""
 

@@ -25,13 +25,16 @@ from settings import stated
 from storage.migrate import upgrade
 
 
-def main(data: Path, ports: Ports | None = None) -> int:
-    """Run the system on the folder `data` until Ctrl-C (0) or until something goes wrong (1)."""
+def main(data: Path, ports: Ports | None = None, *, servers_only: bool = False) -> int:
+    """Run the system on the folder `data` until Ctrl-C (0) or until something goes wrong (1).
+
+    With `servers_only` neither worker nor pages: for a restore, while nothing may be sent or answered.
+    """
     os.umask(0o077)  # complaints are nobody else's business
     for name in [name for name in os.environ if name.startswith("TEMPORAL_")]:
         del os.environ[name]  # this system has a Temporal of its own, whatever others use
     try:
-        asyncio.run(_up(DataFolder(data), ports or Ports()))
+        asyncio.run(_up(DataFolder(data), ports or Ports(), servers_only=servers_only))
     except StopRequested:
         return 0
     except ValidationError as error:
@@ -48,19 +51,19 @@ SENDER = "Ombud <ombud@localhost>"
 ANSWER_WITHIN = 2.0  # seconds, for one look at a server that starts
 
 
-async def _up(folder: DataFolder, ports: Ports) -> None:
+async def _up(folder: DataFolder, ports: Ports, *, servers_only: bool) -> None:
     with folder.locked():
         supervisor = Supervisor(folder.logs, folder.servers, _say)
         try:
             _say(f"Ombud on this machine, data in {folder.path}")
             supervisor.end_leftovers()
             ports.check()
-            await _servers(supervisor, folder, ports)
+            await _servers(supervisor, folder, ports, servers_only=servers_only)
         finally:
             await supervisor.stop()
 
 
-async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> None:
+async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports, *, servers_only: bool) -> None:
     secrets = folder.secrets()
     password = secrets.pop("POSTGRES_PASSWORD")
     database = postgres.url(ports.postgres, password)
@@ -109,6 +112,10 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports) -> 
             )
         )
     await supervisor.start(*neighbours)
+    if servers_only:
+        with folder.announced(ours):
+            _say("Ready, without worker and pages. Ctrl-C stops it; the data stay.")
+            await supervisor.forever()
     await supervisor.meanwhile(asyncio.to_thread(_migrate, database))
     await shipped.publish(supervisor, database, ours)
     made = await shipped.first_token(supervisor, database, ours, folder.token)
@@ -186,4 +193,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(os.environ.get("OMBUD_DATA_DIR", "data"))))
+    sys.exit(main(Path(os.environ.get("OMBUD_DATA_DIR", "data")), servers_only="--servers-only" in sys.argv))

@@ -26,6 +26,7 @@ TO_MANY = frozenset(
 
 INSTEAD = {
     "acknowledge": "a notice is answered by whoever got it; use the link in the mail",
+    "give_up": "each notice and each refused signal is given up by itself",
     "waive": "a promise is waived in writing, complaint by complaint",
     "correct": "it names an entry, and the numbers mean something else in every complaint",
     "approve_correction": "it names an entry, and the numbers mean something else in every complaint",

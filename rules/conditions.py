@@ -23,6 +23,7 @@ from rules.commands import (
     CustomerWrites,
     Demand,
     Explain,
+    GiveUp,
     HandOver,
     Link,
     Merge,
@@ -106,6 +107,8 @@ def check(  # noqa: C901, PLR0912  one for each command
                 raise Refused("No clock is missed, so there is nothing to explain; use update_customer or note.")
         case Acknowledge():
             data["notices"] = _acknowledges(case, law, command, by)
+        case GiveUp():
+            _given_up(case, command)
         case Reject():
             closing.rejectable(case, law, at)
         case Close():
@@ -187,6 +190,19 @@ def _check_report(case: Complaint, law: InForce, command: ConfirmReport, by: Act
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names) or "none"
+
+
+def _given_up(case: Complaint, command: GiveUp) -> None:
+    """Only what reached nobody can be given up."""
+    if command.refused and command.refused > case.seq:
+        raise Refused(f"There is no entry {command.refused}; the last one is {case.seq}.")
+    known = {notice.key: notice for notice in case.notices}
+    for key in command.notices:
+        notice = known.get(key)
+        if notice is None:
+            raise Refused(f"Unknown notice {key!r}; this complaint has {', '.join(known) or 'none'}.")
+        if notice.accepted or notice.acknowledged:
+            raise Refused(f"The notice {key!r} arrived; there is nothing to give up.")
 
 
 def _acknowledges(case: Complaint, law: InForce, command: Acknowledge, by: Actor) -> list[str]:

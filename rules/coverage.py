@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from rules import duty
 from rules.calendar import calendar_for
-from rules.contract import Contract
+from rules.contract import Contract, DeliveryOf
 from rules.directory import Directory
 from rules.duty import Gap
 
@@ -35,3 +35,13 @@ def gaps(
             elif (missing := calendar.between(gap.start, gap.end)) > timedelta():
                 start = calendar.next_opening(gap.start)
                 yield role, Gap(start, calendar.add(start, missing), gap.reason)
+
+
+def awaited(contract: Contract | None, command: str | None) -> bool:
+    """Whether the acceptance of a notice about this act meets an obligation of the contract, or starts one."""
+    if contract is None or command is None:
+        return False
+    return any(
+        f"notice of {command}" in promise.met_by.parts or promise.starts == DeliveryOf(delivery_of=command)
+        for promise in contract.obligations.values()
+    )

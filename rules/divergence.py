@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from rules.complaint import Complaint
 from rules.decide import Decision, refuse
 from rules.fold import evolve, fold
 from rules.judge import settle
@@ -62,6 +63,14 @@ def go_on(
                 kept[moved.seq] = texts[fact.seq]
     case, judged = settle(case, law, now)
     return Decision(case, entries + judged, kept)
+
+
+def agree(case: Complaint, stored: list[Entry], pending: list[Entry]) -> bool:
+    """Whether the ledger and what is on its way to it come to this state of the complaint."""
+    last = stored[-1].seq if stored else 0
+    following = [entry for entry in pending if entry.seq > last]
+    whole = stored + following
+    return bool(whole) and fold(whole) == case
 
 
 def _said(entry: Entry) -> tuple[Any, ...]:

@@ -131,6 +131,13 @@ def _change(case: Complaint, entry: Entry) -> dict[str, Any]:  # noqa: C901, PLR
             answer = {"acknowledged": entry.seq, "until": _until(data)}
             answered = (n.model_copy(update=answer) if n.key in data["notices"] else n for n in case.notices)
             return {"notices": tuple(answered)}
+        case "given_up":
+            lost = {"undeliverable_at": entry.occurred_at}
+            given = data.get("notices", ())
+            notices = (
+                n.model_copy(update=lost) if n.key in given and n.undeliverable_at is None else n for n in case.notices
+            )
+            return {"notices": tuple(notices)}
         case "notice_accepted" | "notice_undeliverable" | "notice_bounced":
             return _delivery(case, entry)
         case "clock_started":

@@ -1,4 +1,4 @@
-"""What operations run: the servers, the tables, and the queues that nobody may overlook."""
+"""What operations run: the servers and the tables."""
 
 from __future__ import annotations
 
@@ -10,46 +10,13 @@ import typer
 
 if TYPE_CHECKING:
     from storage.rebuild import Difference
-    from storage.stuck import Stuck
 
 
 def mount(app: typer.Typer) -> None:
-    app.command()(stuck)
     app.command()(rebuild)
     app.command()(migrate)
     app.command()(serve)
     app.command()(up)
-
-
-def stuck(
-    minutes: Annotated[int, typer.Option(min=0, help="How long a notice may wait before it is listed.")] = 15,
-    days: Annotated[int, typer.Option(min=1, help="How far back to list what can no longer be mended.")] = 30,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: JSON, times in UTC.")] = False,
-) -> None:
-    """List what could not be delivered or recorded. Ends with 1 if anything stands there."""
-    import json
-    from dataclasses import asdict
-    from datetime import UTC, datetime, timedelta
-
-    from starter.cli_reading import local, table
-    from starter.postgres import postgres
-    from storage import stuck as queue
-    from storage.database import transaction
-
-    async def read() -> list[Stuck]:
-        waiting, past = timedelta(minutes=minutes), timedelta(days=days)
-        async with postgres() as engine, transaction(engine) as connection:
-            return await queue.stuck(connection, datetime.now(UTC), waiting=waiting, past=past)
-
-    found = asyncio.run(read())
-    if as_json:
-        print(json.dumps([asdict(item) for item in found], default=str, indent=2, ensure_ascii=False))
-    elif found:
-        rows = [(item.what, item.where, local(item.since, "UTC"), item.why, item.do) for item in found]
-        table("", ("what", "where", "since", "why", "what to do"), rows)
-    else:
-        print("Nothing is stuck.")
-    raise typer.Exit(1 if found else 0)
 
 
 def rebuild(
@@ -102,8 +69,11 @@ def serve() -> None:
 
 def up(
     data: Annotated[Path, typer.Option(envvar="OMBUD_DATA_DIR", help="The folder of all data.")] = Path("data"),
+    servers_only: Annotated[
+        bool, typer.Option("--servers-only", help="Neither worker nor pages, for a restore (docs/backup.md).")
+    ] = False,
 ) -> None:
     """Start the whole system on this machine, in the foreground: Temporal, Postgres, mail catcher, worker, pages."""
     from deploy.up import main
 
-    raise typer.Exit(main(data))
+    raise typer.Exit(main(data, servers_only=servers_only))

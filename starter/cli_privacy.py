@@ -46,7 +46,7 @@ def erase(
 
     if (complaint is None) == (complainant is None):
         raise Invalid("Name one complaint as CONTRACT/REFERENCE, or --complainant ID for all of that person.")
-    asyncio.run(_erase(complaint, complainant, _actor(by), reason, yes=yes))
+    asyncio.run(_erase(complaint, complainant, actor(by), reason, yes=yes))
 
 
 @hold.command("set")
@@ -71,7 +71,7 @@ def set_(
 
     async def run() -> int:
         async with _vault() as (connection, vault):
-            return await holds.set_hold(connection, vault, complaint, _actor(by), reason, now, ends)
+            return await holds.set_hold(connection, vault, complaint, actor(by), reason, now, ends)
 
     try:
         n = asyncio.run(run())
@@ -90,7 +90,7 @@ def lift(complaint: Complaint, by: By, reason: Reason) -> None:
 
     async def run() -> list[Hold]:
         async with _vault() as (connection, vault):
-            return await holds.lift(connection, vault, complaint, _actor(by), reason, datetime.now(UTC))
+            return await holds.lift(connection, vault, complaint, actor(by), reason, datetime.now(UTC))
 
     try:
         lifted = asyncio.run(run())
@@ -221,7 +221,7 @@ async def _vault() -> AsyncIterator[tuple[AsyncConnection, Vault]]:
         yield connection, Vault(settings.keyring)
 
 
-def _actor(by: str) -> Actor:
+def actor(by: str) -> Actor:
     from pydantic import ValidationError
 
     from rules.ledger import explain_invalid

@@ -80,22 +80,25 @@ WHERE k.missed_at >= :day_ago AND k.status = 'missed' AND {_OURS} GROUP BY c.con
 _WAITING = f"""
 SELECT n.contract, n.state, count(*), extract(epoch FROM :now - min(n.planned_at))
 FROM notices n JOIN complaints c ON c.id = n.complaint
-WHERE n.accepted_at IS NULL AND n.undeliverable_at IS NULL AND n.acknowledged_at IS NULL AND {_OURS}
+WHERE n.state IN ('planned', 'claimed') AND {_OURS}
 GROUP BY n.contract, n.state
 """  # noqa: S608
 
 _UNDELIVERABLE = f"""
 SELECT n.contract, count(*) FROM notices n JOIN complaints c ON c.id = n.complaint
-WHERE n.undeliverable_at IS NOT NULL AND n.acknowledged_at IS NULL AND c.closed_at IS NULL AND {_OURS}
+WHERE n.state IN ('undeliverable', 'bounced') AND n.given_up_at IS NULL AND c.closed_at IS NULL AND {_OURS}
 GROUP BY n.contract
 """  # noqa: S608
 
 _REFUSED = f"""
 SELECT c.contract, count(*) FROM ledger l JOIN complaints c ON l.stream = 'complaint/' || c.id
-WHERE l.type = 'refused' AND c.closed_at IS NULL AND {_OURS} GROUP BY c.contract
+WHERE l.type = 'refused' AND c.closed_at IS NULL AND {_OURS} AND NOT EXISTS (
+    SELECT FROM ledger g
+    WHERE g.stream = l.stream AND g.type = 'given_up' AND g.body #>> '{{data,refused}}' = l.seq::text
+) GROUP BY c.contract
 """  # noqa: S608
 
-_REJECTED = "SELECT count(*) FROM rejects WHERE recorded_at >= :day_ago"
+_REJECTED = "SELECT count(*) FROM rejects WHERE recorded_at >= :day_ago AND given_up_at IS NULL"
 
 _CANARY = "SELECT extract(epoch FROM max(accepted_at)) FROM notices WHERE contract = :canary"
 

@@ -124,6 +124,12 @@ async def unsent(connection: AsyncConnection, id_: str) -> str | None:
     return found
 
 
+async def given_up(connection: AsyncConnection, message: str) -> bool:
+    """Whether every notice of a message was given up, so that it need not be sent."""
+    query = select(notices.c.key).where(notices.c.message == message, notices.c.given_up_at.is_(None))
+    return await connection.scalar(query.limit(1)) is None
+
+
 async def behind(connection: AsyncConnection, at: datetime, person: str | None = None) -> Behind:
     """Who stands behind everything that waits at this instant; with a person, only behind roles in their reach."""
     directory = await stored(connection)
@@ -355,7 +361,8 @@ def waits() -> ColumnElement[bool]:
     """What waits for somebody to claim it, as its index says it. Nobody was on duty for some that tell of an act: the
     complaint went on, and whoever comes next is told all the same."""
     still = or_(notices.c.undeliverable_at.is_(None), notices.c.command.is_not(None))
-    return and_(notices.c.claimed_at.is_(None), notices.c.acknowledged_at.is_(None), still)
+    given_up = notices.c.given_up_at.is_not(None)
+    return and_(notices.c.claimed_at.is_(None), notices.c.acknowledged_at.is_(None), still, ~given_up)
 
 
 def of(groups: Sequence[Group]) -> ColumnElement[bool]:

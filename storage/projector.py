@@ -95,6 +95,7 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
     - `answered`: by the recipient, for all of a crowd, later ones too; data `crowd`, `follow`, and `until` or `to`
     - `undeliverable`: data `reason`
     - `delivered`, `bounced`: what a report said later; data `reason`. `delayed` and `relayed` change nothing
+    - `retried`: it is sent once more as it was, after it was undeliverable or came back
     """
     for entry in entries:
         at, data = entry.occurred_at, entry.data
@@ -121,7 +122,12 @@ def project_message(changes: Changes, message: str, entries: Sequence[Entry]) ->
             case "undeliverable" | "bounced":
                 back = {"bounced_at": at} if entry.type == "bounced" else {}
                 changes.change(messages, {"id": message}, {"undeliverable_at": at, "reason": data["reason"], **back})
-                changes.change(notices, {"message": message}, {"undeliverable_at": at, **back})
+                changes.change(notices, {"message": message}, {"undeliverable_at": at, "failed_at": at, **back})
+            case "retried":
+                anew = dict.fromkeys(("accepted_at", "undeliverable_at", "bounced_at", "reason", "reply"))
+                changes.change(messages, {"id": message}, anew)
+                changes.change(notices, {"message": message}, {"retried_at": at})
+                changes.change(notices, {"message": message, "joined": False}, {"accepted_at": None})
 
 
 def _answer(message: str, entry: Entry) -> Row:
@@ -356,6 +362,9 @@ def _of_notices(entry: Entry) -> dict[str, Row]:
                 "until": _time(data.get("until")),
             }
             return dict.fromkeys(data["notices"], row)
+        case "given_up":
+            row = {"undeliverable_at": entry.occurred_at, "given_up_at": entry.occurred_at, "reason": "given up"}
+            return dict.fromkeys(data.get("notices", ()), row)
         case "notice_undeliverable" | "notice_bounced":
             failed = {"undeliverable_at": entry.occurred_at, "reason": data["reason"]}
             bounced = {"bounced_at": entry.occurred_at} if entry.type == "notice_bounced" else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, not_, or_, select
+from sqlalchemy import Text, cast, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.coverage import told
@@ -23,7 +23,7 @@ class Stuck:
     """`undeliverable notice`, `waiting notice`, `refused signal`, `rejected start`, `role with nobody`,
     `waiting webhook` or `paused webhook`."""
     where: str
-    """Complaint, workflow, contract and role, or webhook and where it goes."""
+    """What `retry` and `give-up` name it by: a notice's key, complaint#entry, a workflow, a webhook; or a role."""
     since: datetime | None
     why: str
     do: str
@@ -53,6 +53,7 @@ async def _undeliverable(connection: AsyncConnection, after: datetime) -> list[S
         .join(complaints, complaints.c.id == notices.c.complaint)
         .outerjoin(messages, messages.c.id == notices.c.message)
         .where(notices.c.state.in_(("undeliverable", "bounced")), notices.c.undeliverable_at.is_not(None))
+        .where(notices.c.given_up_at.is_(None))
         .where(or_(complaints.c.closed_at.is_(None), notices.c.undeliverable_at >= after))
     )
     return [
@@ -61,7 +62,7 @@ async def _undeliverable(connection: AsyncConnection, after: datetime) -> list[S
             row.key,
             row.undeliverable_at,
             row.said or row.reason or "",
-            f"Tell {row.person or row.role} another way, then acknowledge it; correct the directory for the next one."
+            f"Tell {row.person or row.role} another way and give it up, or correct the directory and retry."
             + (" Whoever comes on duty is mailed it." if row.command and not row.message else ""),
         )
         for row in await connection.execute(query)
@@ -94,20 +95,26 @@ async def _waiting(connection: AsyncConnection, now: datetime, before: datetime)
 
 
 async def _refused(connection: AsyncConnection) -> list[Stuck]:
-    data = ledger.c.body["data"]
-    query = (
-        select(complaints.c.id, ledger.c.recorded_at, data["command"].astext, data["reason"].astext)
-        .join(complaints, func.concat(stream_of(""), complaints.c.id) == ledger.c.stream)
-        .where(ledger.c.type == "refused", complaints.c.closed_at.is_(None))
+    data, later = ledger.c.body["data"], ledger.alias("later")
+    given_up = select(later.c.seq).where(
+        later.c.stream == ledger.c.stream,
+        later.c.type == "given_up",
+        later.c.body["data"]["refused"].astext == cast(ledger.c.seq, Text),
     )
+    query = (
+        select(complaints.c.id, ledger.c.seq, ledger.c.recorded_at, data["command"].astext, data["reason"].astext)
+        .join(complaints, func.concat(stream_of(""), complaints.c.id) == ledger.c.stream)
+        .where(ledger.c.type == "refused", complaints.c.closed_at.is_(None), ~given_up.exists())
+    )
+    do = "Correct it, send it again, and give this one up."
     return [
-        Stuck("refused signal", complaint, at, f"{command}: {reason}", "Correct it and send it again.")
-        for complaint, at, command, reason in await connection.execute(query)
+        Stuck("refused signal", f"{complaint}#{seq}", at, f"{command}: {reason}", do)
+        for complaint, seq, at, command, reason in await connection.execute(query)
     ]
 
 
 async def _rejected(connection: AsyncConnection, after: datetime) -> list[Stuck]:
-    query = select(rejects).where(rejects.c.recorded_at >= after)
+    query = select(rejects).where(rejects.c.recorded_at >= after, rejects.c.given_up_at.is_(None))
     return [
         Stuck("rejected start", row.workflow_id, row.recorded_at, row.reason, "Correct the start and send it again.")
         for row in await connection.execute(query)

@@ -273,8 +273,10 @@ clocks = Table(
 _WAITING = text("claimed_at IS NULL AND acknowledged_at IS NULL AND (undeliverable_at IS NULL OR command IS NOT NULL)")
 
 _NOTICE_STATE = (
-    "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN bounced_at IS NOT NULL THEN 'bounced' "
-    "WHEN undeliverable_at IS NOT NULL AND coalesce(accepted_at <= undeliverable_at, true) THEN 'undeliverable' "
+    "CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' "
+    "WHEN bounced_at IS NOT NULL AND coalesce(failed_at > retried_at, true) THEN 'bounced' "
+    "WHEN undeliverable_at IS NOT NULL AND coalesce(accepted_at <= undeliverable_at, true) "
+    "AND (given_up_at IS NOT NULL OR coalesce(failed_at > retried_at, true)) THEN 'undeliverable' "
     "WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN accepted_at IS NOT NULL THEN 'accepted' "
     "WHEN claimed_at IS NOT NULL THEN 'claimed' ELSE 'planned' END"
 )
@@ -322,6 +324,9 @@ notices = Table(
     ),
     Column("bounced_at", Time, info={MERGE: EARLIEST}, comment="it came back after it was accepted"),
     Column("reason", Text, comment="why the complaint was told that it is undeliverable"),
+    Column("failed_at", Time, comment="when its message last was undeliverable or came back"),
+    Column("retried_at", Time, comment="when its message was last set to be sent once more; a failure before is over"),
+    Column("given_up_at", Time, comment="since then nobody tries to deliver it; why lies in content"),
     Column("acknowledged_at", Time),
     Column("acknowledged_by", Text, comment="person, else role"),
     Column("follow", Text, comment="taken_over, passed or noted"),
@@ -474,6 +479,8 @@ rejects = Table(
     _needed("contract", comment="as given; may be empty"),
     _needed("reference", comment="as given; may be empty"),
     _needed("reason"),
+    Column("given_up_at", Time, comment="when somebody had dealt with it"),
+    Column("given_up_by", Text, comment="person, else role; why lies in content, stream reject/<workflow id>"),
     PrimaryKeyConstraint("workflow_id", "recorded_at"),
     comment="starts that cannot become a complaint",
 )

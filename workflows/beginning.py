@@ -28,10 +28,10 @@ with workflow.unsafe.imports_passed_through():
     from rules.decide import Decision, open_complaint, tick
     from rules.fold import fold
     from rules.law import InForce, law_of
-    from rules.ledger import Refused, digest, explain_invalid
+    from rules.ledger import Entry, Refused, digest, explain_invalid
     from rules.values import Name, Reference
     from workflows.carried import Carried
-    from workflows.recorder import Outbox, durable
+    from workflows.recorder import LOADED, Outbox, durable
     from workflows.unreadable import sealed
 
 
@@ -51,6 +51,8 @@ class Begun:
     law: InForce
     outbox: Outbox
     decision: Decision
+    ledger: tuple[Entry, ...] = ()
+    """Of one that was revived: what was on record."""
 
 
 async def beginning(start: Any, surplus: tuple[Any, ...]) -> Begun:
@@ -111,10 +113,10 @@ async def _revived(revival: Revival) -> Begun:
     registered = await durable(REVIVE, stream, Registered, "revive")
     if registered.standing != "new":
         raise Refused(registered.message)
-    ledger = await durable(LOAD, stream, Ledger, "load the ledger")
+    ledger = await durable(LOAD, stream, Ledger, LOADED)
     registered, law = _pinned(registered)
     decision = tick(fold(list(ledger.entries)), law, workflow.now())
-    return Begun(registered, law, Outbox(decision.case.id, registered.version), decision)
+    return Begun(registered, law, Outbox(decision.case.id, registered.version), decision, ledger.entries)
 
 
 def _pinned(registered: Registered) -> tuple[Registered, InForce]:

@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.interface import (
         ASK,
+        COMPARE,
         LOAD,
         OUTCOME,
         RENEW,
@@ -30,11 +31,11 @@ with workflow.unsafe.imports_passed_through():
     from rules.commands import COMMANDS, Absorb, Command, Merge, OpenComplaint, UndoMerge
     from rules.complaint import Complaint as Case
     from rules.decide import Decision, cancel, decide, deliver, refuse, tick
-    from rules.divergence import go_on
+    from rules.divergence import agree, go_on
     from rules.duty import NOBODY
     from rules.judge import Wake, next_wake
     from rules.law import InForce
-    from rules.ledger import Refused
+    from rules.ledger import Entry, Refused
     from rules.notices import Outcome
     from rules.stage import reached
     from wire.labels import Label
@@ -42,7 +43,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.beginning import Begun, Stopped, beginning
     from workflows.carried import Carried
     from workflows.details import label, markdown
-    from workflows.recorder import Outbox, durable, insistent
+    from workflows.recorder import LOADED, Outbox, durable, insistent
     from workflows.updates import Taken, Updates, parse
 
 
@@ -58,6 +59,7 @@ class Complaint(Updates):
         self.stopped = False
         self.cancelled = False
         self.renewed = False
+        self.doubted = False
         self.case: Case
         self.law: InForce
         self.outbox: Outbox
@@ -159,7 +161,11 @@ class Complaint(Updates):
     async def record(self) -> None:
         """Keeps Postgres up with the ledger, beside the clocks."""
         while True:
-            await workflow.wait_condition(lambda: bool(self.outbox.entries))
+            await workflow.wait_condition(lambda: bool(self.outbox.entries) or self.doubted)
+            if self.doubted:
+                self.doubted = False
+                await self.compare()
+                continue
             recorded = await self.outbox.record(reached(self.case, self.law.contract))
             if recorded.diverged:
                 await self.reload()
@@ -170,10 +176,26 @@ class Complaint(Updates):
 
     async def reload(self) -> None:
         """After a reset other entries may stand in the ledger than this run decided: the ledger is the truth."""
-        ledger = await durable(LOAD, Stream(complaint=self.case.id), Ledger, "load the ledger")
-        decision = go_on(list(ledger.entries), self.outbox.entries, self.outbox.texts, self.law, workflow.now())
+        self.take_over(await self.ledger())
+
+    def take_over(self, ledger: list[Entry], *, anew: bool = False) -> None:
+        decision = go_on(ledger, self.outbox.entries, self.outbox.texts, self.law, workflow.now())
         self.outbox.clear()
-        self.apply(decision)
+        self.apply(decision, anew=anew)
+
+    async def ledger(self) -> list[Entry]:
+        """What is on record."""
+        found = await durable(LOAD, Stream(complaint=self.case.id), Ledger, LOADED)
+        return list(found.entries)
+
+    async def compare(self) -> None:
+        """What somebody doubts: whether the ledger holds more than this run, or something else. One that holds less
+        was lost in Postgres, and is no reason to forget what this run knows."""
+        ledger, pending = await self.ledger(), self.outbox.entries
+        if len(ledger) + len(pending) >= self.case.seq and not agree(self.case, ledger, pending):
+            self.take_over(ledger, anew=True)
+        else:
+            self.apply(tick(self.case, self.law, workflow.now()), anew=True)
 
     def ready(self) -> bool:
         """Whether a command can be judged, or never will be."""
@@ -266,6 +288,8 @@ class Complaint(Updates):
                 self.apply(deliver(self.case, self.law, Outcome.model_validate(body), now))
             elif name == RENEW:
                 self.renewed = True
+            elif name == COMPARE:
+                self.doubted = True
             elif name in ("merge", "undo_merge"):
                 raise Refused(f"{name} concerns two complaints and is answered; send it as an update.")
             elif name in COMMANDS:
@@ -281,13 +305,13 @@ class Complaint(Updates):
         except (ValidationError, RuntimeError, ValueError) as error:
             self.apply(refuse(self.case, name, f"Not readable: {type(error).__name__}", now))
 
-    def apply(self, decision: Decision) -> None:
-        """Takes a decision over: the new state, its entries on their way, and what people see."""
+    def apply(self, decision: Decision, *, anew: bool = False) -> None:
+        """Takes a decision over: the new state, its entries on their way, and what people see; `anew` all of that."""
         self.case = decision.case
         self.following += [decision.opens] if decision.opens else []
         self.outbox.add(decision.entries, decision.texts)
         self.wake = next_wake(self.case, self.law)
-        shown = workflow.info().typed_search_attributes
-        if changes := search_attributes.changes(self.case, reached(self.case, self.law.contract), shown):
+        shown, stage = workflow.info().typed_search_attributes, reached(self.case, self.law.contract)
+        if changes := search_attributes.changes(self.case, stage, shown, anew=anew):
             workflow.upsert_search_attributes(changes)
         workflow.set_current_details(markdown(self.law, self.case, self.cancelled))

@@ -24,6 +24,10 @@ MOST = 50
 MOST_BYTES = 1_000_000
 """Bytes in one batch of several entries, and in what a run hands to the next: Temporal carries at most 2 MB at once."""
 
+LOADED = "load the ledger"
+"""The summary of an activity that brings the ledger into a history. `starter.reconcile` reads it there, and that of
+`Outbox.record`."""
+
 Result = TypeVar("Result")
 
 

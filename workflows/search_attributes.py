@@ -30,8 +30,11 @@ MISSED = SearchAttributeKey.for_int("OmbudMissed")
 ALL: tuple[SearchAttributeKey[Any], ...] = (CONTRACT, KIND, CATEGORY, LEVEL, STAGE, DUE, MISSED)
 
 
-def changes(case: Complaint, stage: str, shown: TypedSearchAttributes) -> list[SearchAttributeUpdate[Any]]:
-    """What must be upserted so that the attributes tell the truth; each upsert is billed, so only what differs.
+def changes(
+    case: Complaint, stage: str, shown: TypedSearchAttributes, *, anew: bool = False
+) -> list[SearchAttributeUpdate[Any]]:
+    """What must be upserted so that the attributes tell the truth; each upsert is billed, so only what differs, unless
+    somebody doubts what is shown.
 
     A complaint that closes keeps its last stage and due: `ExecutionStatus` says that it is over.
     """
@@ -50,5 +53,5 @@ def changes(case: Complaint, stage: str, shown: TypedSearchAttributes) -> list[S
     return [
         key.value_set(value) if value is not None else key.value_unset()
         for key, value in wanted
-        if shown.get(key) != value
+        if anew or shown.get(key) != value
     ]

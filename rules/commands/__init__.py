@@ -32,6 +32,7 @@ from rules.commands.parties import (
     ConfirmReport,
     ContestRequest,
     Demand,
+    GiveUp,
     Request,
     Waive,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "EntryNumber",
     "Explain",
     "Findings",
+    "GiveUp",
     "HandOver",
     "Link",
     "MaybeContent",
@@ -109,7 +111,7 @@ COMMANDS: dict[str, type[Command]] = {
         Respond, Answer, HandOver, UpdateCustomer, Contact, PreliminaryPlan, Findings, Propose, TellResult, Resolve,
         Accept, Reject, AnswerSurvey, Withdraw, TakeBack, CustomerWrites, NoReplyNeeded, Reclassify, Assign, Recuse,
         Explain, Request, AnswerRequest, ContestRequest, Demand, AnswerDemand, Waive, ConfirmReport, Correct,
-        ApproveCorrection, Replan, Link, Merge, UndoMerge, Acknowledge, Note, Close,
+        ApproveCorrection, Replan, Link, Merge, UndoMerge, Acknowledge, GiveUp, Note, Close,
     )
 }  # fmt: skip
 """Every command by its name, which is also the name of its update and its signal."""

@@ -105,3 +105,25 @@ class Acknowledge(Command):
         if (self.follow == "passed") != (self.to is not None):
             raise ValueError("`passed` needs `to`, and nothing else has it")
         return self
+
+
+class GiveUp(Command):
+    """What stands in the queue is given up: a notice that reached nobody counts as undeliverable at once, so that its
+    ladder goes on (invariant 13); a signal that was refused is dealt with."""
+
+    name, event, after_closure = "give_up", "given_up", True
+    notices: Annotated[tuple[Annotated[str, Field(max_length=1000)], ...], Field(max_length=1000)] = ()
+    """Keys of notices."""
+    refused: EntryNumber | None = None
+    """The entry of a refused signal."""
+    text: Content
+    """Why, and who was told another way."""
+
+    def acts(self) -> tuple[str, ...]:
+        return ()
+
+    @model_validator(mode="after")
+    def _something(self) -> GiveUp:
+        if bool(self.notices) == (self.refused is not None):
+            raise ValueError("name either `notices`, or the entry of a `refused` signal")
+        return self

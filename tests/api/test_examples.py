@@ -44,3 +44,17 @@ async def test_the_node_example_runs(api: Api) -> None:
     assert said.splitlines()[0] == "opened maintenance-service/N-1 new: true"
     assert "E 2.1.3 standard_answer met" in said
     assert said.splitlines()[-1] == "records: 1 paged, 1 streamed"
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"), [("java", ["Complaint.java"]), ("go", ["run", "complaint.go"])], ids=["Java", "Go"]
+)
+async def test_the_compiled_examples_run(api: Api, program: str, arguments: list[str]) -> None:
+    """So do those of Java and Go, where they are installed."""
+    found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"{program} is not installed")
+    *options, file = arguments
+    said = await run(api, found, *options, str(EXAMPLES / file), "C-1")
+    assert "maintenance-service/C-1" in said.splitlines()[0]
+    assert said.strip().splitlines()[-1] == "records: 1"

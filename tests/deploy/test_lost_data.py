@@ -49,7 +49,7 @@ async def test_two_hundred_open_complaints_outlive_temporals_data(
     for file in machine.folder.path.glob("temporal.db*"):
         file.unlink()
     process = await machine.ready()
-    said = await machine.ombud("revive")
+    said = await machine.ombud("reconcile", "--apply")
     assert f"{OPEN} complaints brought back" in said
     database = await machine.database()
     client = await Client.connect(machine.announced("TEMPORAL_ADDRESS"))

@@ -61,7 +61,7 @@ async def test_everything_stuck_is_listed(engine: AsyncEngine, vault: Vault) -> 
         ("undeliverable notice", owner_80): "550 no such user",
         ("undeliverable notice", lead): "550 no such user",
         ("waiting notice", manager): "nobody has claimed it yet",
-        ("refused signal", "small/R-1"): "respond: text: is missing",
+        ("refused signal", "small/R-1#7"): "respond: text: is missing",
         ("rejected start", "complaint/small/R-9"): "kind: is missing",
     }
 

@@ -27,13 +27,13 @@ class Machine:
         self.output = path / "output"
         self.process: asyncio.subprocess.Process | None = None
 
-    async def up(self, **more: str) -> asyncio.subprocess.Process:
+    async def up(self, *arguments: str, **more: str) -> asyncio.subprocess.Process:
         """Start the system, with more variables; what it prints goes to `output`."""
         variables = {f"OMBUD_PORT_{name.upper()}": str(port) for name, port in self.ports.model_dump().items()}
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OMBUD_", "TEMPORAL_"))}
         with self.output.open("wb") as output:
             self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "deploy.up"),
+                *(sys.executable, "-m", "deploy.up", *arguments),
                 cwd=self.path,
                 env=inherited | variables | more,
                 stdout=output,
@@ -41,10 +41,10 @@ class Machine:
             )
         return self.process
 
-    async def ready(self, **more: str) -> asyncio.subprocess.Process:
+    async def ready(self, *arguments: str, **more: str) -> asyncio.subprocess.Process:
         """Start the system and wait until it says that it is ready."""
-        process = await self.up(**more)
-        await eventually(lambda: "Ready." in self.printed() or process.returncode is not None, 120)
+        process = await self.up(*arguments, **more)
+        await eventually(lambda: "Ready" in self.printed() or process.returncode is not None, 120)
         assert process.returncode is None, self.printed()
         return process
 
@@ -63,6 +63,12 @@ class Machine:
 
     async def ombud(self, *arguments: str) -> str:
         """A command of another terminal; what it printed. AssertionError unless it ends with 0."""
+        code, said = await self.ended(*arguments)
+        assert code == 0, said
+        return said
+
+    async def ended(self, *arguments: str) -> tuple[int, str]:
+        """The same, with the code that it ended with, whatever that is."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", "from starter.cli import main; main()", *arguments),
             env=os.environ | {k: v or "" for k, v in dotenv_values(self.folder.path / "ombud.env").items()},
@@ -70,8 +76,7 @@ class Machine:
             stderr=asyncio.subprocess.STDOUT,
         )
         said, _ = await process.communicate()
-        assert process.returncode == 0, said.decode()
-        return said.decode()
+        return process.returncode or 0, said.decode()
 
     async def database(self) -> asyncpg.Connection:
         """A connection as the commands make it."""

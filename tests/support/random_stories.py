@@ -76,6 +76,8 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "demand": [{"wants": "detail"}, {"wants": "remedy", "clock": "first_response#1"}],
     "answer_demand": [{}],
     "answer_survey": [{"answers": {"result": option}} for option in ("good", "bad")],
+    "give_up": [{"refused": 1}]
+    + [{"notices": [f"small/R-1/first_response#1@{rung}"]} for rung in ("due/handler.manager", "50%/handler.owner")],
     "note": [{}],
     "close": [{}, {"agreement": False}, {"unreachable": True}],
 }

@@ -159,7 +159,7 @@ async def test_closed_and_lost_complaints_are_gone_and_those_that_took_it_stay_t
     carried = await ombud.tell_incident("INC-3", Respond(text="We know."), by=LEAD)
     assert (carried.taken, carried.gone) == (3, 1)
     assert [(one.complaint, one.outcome) for one in carried.unmoved] == [(ids[3], "gone")]
-    assert "ombud revive" in carried.unmoved[0].reason
+    assert "ombud reconcile" in carried.unmoved[0].reason
 
 
 async def test_a_worker_that_dies_midway_repeats_nothing(

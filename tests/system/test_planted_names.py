@@ -61,6 +61,7 @@ FACTS: list[tuple[str, Callable[[dict[str, int]], dict[str, Any]]]] = [
     ("demand", lambda _: {"wants": "detail", "by": PRINCIPAL}),
     ("answer_demand", lambda at: {"demand": at["demand"]}),
     ("note", lambda _: {}),
+    ("give_up", lambda at: {"refused": at["note"]}),
     ("correct", lambda at: {"entry": at["note"], "void": True, "by": {"role": "handler.owner", "person": "p.li"}}),
     ("approve_correction", lambda at: {"entry": at["correct"], "by": {"role": "handler.manager", "person": "p.wu"}}),
     ("waive", lambda _: {"clock": "resolution#1", "by": PRINCIPAL, "evidence": [{"id": "l-1", "sha256": "0" * 64}]}),
