@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -17,8 +17,8 @@ with workflow.unsafe.imports_passed_through():
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=10))
 """Without end, at a growing distance: a dead mail server delays notices and loses none (invariant 15)."""
 
-LONGEST = 4
-"""Seconds between two looks whether more has come, unless the first look takes longer."""
+LONGEST = timedelta(seconds=4)
+"""So long nothing more must have come at most, unless the first look takes longer."""
 
 
 @workflow.defn(name=POST)
@@ -27,6 +27,7 @@ class Post:
 
     def __init__(self) -> None:
         self._poked = False
+        self._poked_at: datetime | None = None
         self._urgent = False
 
     @workflow.run
@@ -52,6 +53,7 @@ class Post:
     def poke(self, urgent: Any = False, *_surplus: Any) -> None:
         """Any argument but true counts as not urgent."""
         self._poked = True
+        self._poked_at = workflow.now()
         self._urgent = self._urgent or urgent is True
 
     async def _deliver(self, person: str, gathered: bool) -> Delivered:
@@ -89,21 +91,23 @@ class Post:
     async def _gather(self, delivered: Delivered) -> bool:
         """Lets what is not urgent gather for one mail, or waits for the turn of its provider.
 
-        Whether it may leave before its time was up. It looks less and less often whether more has come: a poke alone
-        re-arms no timer, since a herd pokes without end.
+        Whether it may leave before its time was up. A poke alone re-arms no timer, since a herd pokes without end: it
+        looks now and then when the last one came.
         """
-        left, quiet = delivered.hold_seconds, delivered.quiet_seconds or delivered.hold_seconds
-        while left > 0:
-            self._poked = False
-            waits = min(quiet, left)
+        ends = workflow.now() + timedelta(seconds=delivered.hold_seconds)
+        quiet = timedelta(seconds=delivered.quiet_seconds or delivered.hold_seconds)
+        last = workflow.now()
+        while (now := workflow.now()) < min(last + quiet, ends):
+            self._poked_at = last
             with suppress(TimeoutError):
                 await workflow.wait_condition(
-                    lambda: self._urgent, timeout=timedelta(seconds=waits), timeout_summary=Label("gather for one mail")
+                    lambda: self._urgent,
+                    timeout=min(last + quiet, ends) - now,
+                    timeout_summary=Label("gather for one mail"),
                 )
-            left -= waits
             if self._urgent or not delivered.quiet_seconds:
                 return False
-            if not self._poked:
+            if self._poked_at == last:
                 return True
-            quiet = max(quiet, min(quiet * 2, LONGEST))
+            last, quiet = self._poked_at, max(quiet, min(quiet * 2, LONGEST))
         return True
