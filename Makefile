@@ -34,12 +34,14 @@ format: install ## rewrite what formatter and linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install ## working time against what people use instead; what a complaint costs, sealing it, the API
+bench: install ## every measurement (40 minutes): speed against a bare workflow and rivals, costs, working time, the API
 	$(BIN)/python -m bench.calendar
 	$(BIN)/python -m bench.costs
 	$(BIN)/python -m bench.codec
 	$(BIN)/python -m bench.http
 	$(BIN)/python -m bench.replan
+	$(BIN)/python -m bench.speed --json bench/results/speed.json --picture docs/images/speed.png \
+		--docs docs/benchmarks.md
 
 FAULTS ?=
 faults: install ## minutes in which everything is killed at every point; FAULTS='--seed 2 --complaints 50'

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import NoReturn
 
+import uvloop
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
@@ -220,4 +221,4 @@ def end(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    end(asyncio.run(main()))
+    end(uvloop.run(main()))

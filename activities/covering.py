@@ -26,7 +26,7 @@ AT_ONCE = 10
 TOLD = 100
 """Complaints told between two records of it: so many are told again when a round breaks off, which changes nothing."""
 
-Transaction = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
+Way = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 
 
 class Answered(NamedTuple):
@@ -37,9 +37,9 @@ class Answered(NamedTuple):
     notices: tuple[crowds.Uncovered, ...]
 
 
-async def cover(transaction: Transaction, client: Client, person: str) -> None:
+async def cover(questions: Way, transaction: Way, client: Client, person: str) -> None:
     """Tell what this person answered and complaints have not heard. Raises RPCError, and what a transaction does."""
-    async with transaction() as db:
+    async with questions() as db:
         left = answered(await crowds.uncovered(db, person))
     limit = asyncio.Semaphore(AT_ONCE)
 

@@ -138,6 +138,8 @@ class Delivered(Value):
     """Until what waits may leave: it gathers, since the person had a mail just now and nothing of it is urgent, or its
     provider takes no more mails for now. When nothing waits yet: until the person's next shift, for which something
     does."""
+    quiet_seconds: float = 0
+    """What gathers may leave sooner once nothing more has come for so long; 0 when it may not."""
     message: str = ""
     """The message that came to its end in this round, and its entries: should Postgres lose them, they stand here."""
     entries: tuple[Entry, ...] = ()

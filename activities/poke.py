@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
 
 from temporalio.client import Client
 from temporalio.common import Priority, WorkflowIDReusePolicy
@@ -59,26 +60,30 @@ async def command(client: Client, complaint: str, told: Command) -> None:
     await _signal(client, complaint, told.name, told)
 
 
-class Joined:
+Whom = TypeVar("Whom", bound=Hashable)
+
+
+class Joined(Generic[Whom]):
     """Pokes that share a way: while one is on it, all that come meanwhile are one more.
 
-    When thousands of clocks end at one instant, one subscription would get a signal for each record. A poke says no
-    more than “look”, so one that leaves after the commit serves everybody who committed before it left.
+    When thousands of clocks end at one instant, one person would get a signal for each record, and one subscription
+    too. A poke says no more than “look”, so one that leaves after the commit serves everybody who committed before it
+    left.
     """
 
-    def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, send: Callable[[Whom], Awaitable[None]]) -> None:
         self._send = send
-        self._leaving: dict[str, asyncio.Task[None]] = {}
-        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._leaving: dict[Whom, asyncio.Task[None]] = {}
+        self._under_way: dict[Whom, asyncio.Task[None]] = {}
 
-    async def poke(self, whom: str) -> None:
+    async def poke(self, whom: Whom) -> None:
         """Returns once a poke that left after this call has arrived. Raises what sending raises."""
         task = self._leaving.get(whom)
         if task is None:
             task = self._leaving[whom] = asyncio.create_task(self._next(whom, self._under_way.get(whom)))
         await asyncio.shield(task)
 
-    async def _next(self, whom: str, before: asyncio.Task[None] | None) -> None:
+    async def _next(self, whom: Whom, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait({before})
         task = self._under_way[whom] = self._leaving.pop(whom)

@@ -17,8 +17,9 @@ under the same Message-ID (invariant 12).
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,7 +42,7 @@ from rules.values import SYSTEM
 from settings import Settings
 from storage import crowds, posts, turns
 from storage.content import ErasedError, MasterKeyError, Vault
-from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
+from storage.database import PostgresUnreachableError, SchemaMissingError, Way, questions, transaction
 from storage.directory import Person
 from storage.ledger import message_stream, read
 from storage.recording import record_message, record_next
@@ -50,7 +51,11 @@ from telemetry.logs import about
 from templates.rendering import Renderer
 
 GATHER = timedelta(seconds=15)
-"""After a message to a person, the next that is not urgent gathers so long."""
+"""After a message to a person, the next that is not urgent gathers so long at most."""
+
+QUIET, REMEMBERED = timedelta(seconds=1), timedelta(minutes=1)
+"""It leaves sooner once nothing more has come for a second; twice as long for each message that followed another within
+`GATHER` in the last minute, so that what trickles in does not become a mail each."""
 
 CHANNEL = "email"
 CLAIM = 1
@@ -91,43 +96,54 @@ class PostOffice:
         return [self.deliver]
 
     @activity.defn(name=DELIVER)
-    async def deliver(self, person: str) -> Delivered:
-        """Send this person one message with everything that waits, if anything does."""
-        return await alive(self._round(person))
+    async def deliver(self, person: str, gathered: bool = False) -> Delivered:
+        """Send this person one message with everything that waits, if anything does. What has `gathered` does not do
+        so again.
+        """
+        return await alive(self._round(person, gathered))
 
-    async def _round(self, person: str) -> Delivered:
+    async def _round(self, person: str, gathered: bool) -> Delivered:
         await self._report(person)
+        await self._cover(person)
         now = self._clock()
-        async with self._transaction() as db:
+        async with self._questions() as db:
             who = await posts.person(db, person)
             behind = await posts.behind(db, now, person)
             unmanned = await posts.unmanned(db, behind)
             message = await posts.unsent(db, person)
-            if message is None and who is not None and behind.count(person):
-                await self._join(db, who, behind.persons[person], now)
-                behind = await posts.behind(db, now, person)
-            hold = await self._held(db, who, behind, message, now)
-        await self._cover(person)
+            hold, quiet = (None, None) if gathered else await self._held(db, who, behind, message, now)
+        if who and message is None and behind.count(person) and (hold or self._rate_of(who.email)[1]):
+            # What joins a message that was sent has nothing to wait for. What is claimed now joins as it is claimed.
+            async with self._transaction() as db:
+                if await self._join(db, who, behind.persons[person], now):
+                    behind = await posts.behind(db, now, person)
+                    hold, quiet = (hold, quiet) if behind.count(person) else (None, None)
+            await self._cover(person)
         await self._hand_over(person, behind, unmanned, now)
         if hold is None and who is not None:
             hold = await self._turn(who, behind, message, now)
         if hold:
-            return Delivered(waiting=behind.count(person) + (message is not None), hold_seconds=hold.total_seconds())
+            return Delivered(waiting=behind.count(person) + (message is not None), **_holding(hold, quiet))
+        mail = None
         if message is None and who is not None and behind.count(person):
             async with self._transaction() as db:
-                message = await self._claim(db, who, behind.persons[person], now)
-            await self._cover(person)
+                message, mail = await self._claim(db, who, behind.persons[person], now)
+                behind = behind if message else await posts.behind(db, now, person)
         if message is None:
+            await self._cover(person)
             return self._idle(person, behind, now)
-        sent = await self._send(message, who)
+        sent = await self._send(message, who, mail)
+        await self._cover(person)
         await self._report(person)
-        async with self._transaction() as db:
-            another = await posts.unsent(db, person) is not None
+        async with self._questions() as db:
+            another = await posts.unsent(db, person)
             behind = await posts.behind(db, self._clock(), person)
-            entries = tuple(await read(db, message_stream(message)))
+            hold, quiet = await self._held(db, who, behind, another, self._clock())
+            done = {"sent": sent, "message": message, "entries": tuple(await read(db, message_stream(message)))}
+        if hold:  # known now already, without another round
+            return Delivered(waiting=behind.count(person), **done, **_holding(hold, quiet))
         idle = self._idle(person, behind, now)
-        done = {"sent": sent, "waiting": idle.waiting + another, "message": message, "entries": entries}
-        return idle.model_copy(update=done)
+        return idle.model_copy(update={**done, "waiting": idle.waiting + (another is not None)})
 
     def _idle(self, person: str, behind: posts.Behind, now: datetime) -> Delivered:
         """What a round leaves: how much waits, and when nothing does, until when this person's next shift begins, if
@@ -138,13 +154,16 @@ class PostOffice:
 
     async def _held(
         self, db: AsyncConnection, who: Person | None, behind: posts.Behind, message: str | None, now: datetime
-    ) -> timedelta | None:
-        """How long what waits shall gather: the person had a mail just now, and nothing is urgent."""
+    ) -> tuple[timedelta | None, timedelta | None]:
+        """How long what waits shall gather at most, and how long nothing more must come for it to leave sooner: the
+        person had a mail just now, and nothing is urgent."""
         if who is None or message is not None or not behind.count(who.id):
-            return None
-        last = await posts.last_accepted(db, who.id)
-        gathers = last and now < last + self._gather and not await posts.urgent(db, behind.persons[who.id])
-        return last + self._gather - now if last and gathers else None
+            return None, None
+        mails = await posts.accepted_since(db, who.id, now - max(self._gather, REMEMBERED))
+        if not mails or now >= mails[-1] + self._gather or await posts.urgent(db, behind.persons[who.id]):
+            return None, None
+        followed = sum(after - before < self._gather for before, after in itertools.pairwise(mails))
+        return mails[-1] + self._gather - now, min(QUIET * 2**followed, self._gather)
 
     async def _turn(self, who: Person, behind: posts.Behind, message: str | None, now: datetime) -> timedelta | None:
         """How long until this mail may be sent to its provider; nothing when it may leave now."""
@@ -173,27 +192,29 @@ class PostOffice:
         except RPCError as error:
             raise _retry(error) from None
 
-    async def _join(self, db: AsyncConnection, who: Person, groups: Sequence[posts.Group], now: datetime) -> None:
-        """What waits and stands in a crowd that this person was told of joins the message that told it."""
+    async def _join(self, db: AsyncConnection, who: Person, groups: Sequence[posts.Group], now: datetime) -> bool:
+        """What waits and stands in a crowd that this person was told of joins the message that told it, if any does."""
         await posts.alone(db, who.id)
-        for message, keys in (await crowds.joining(db, who.id, groups, now)).items():
+        joining = await crowds.joining(db, who.id, groups, now)
+        for message, keys in joining.items():
             await crowds.join(db, self._vault, message, who.id, keys, now)
+        return bool(joining)
 
     async def _cover(self, person: str) -> None:
         """Tell complaints of answers to crowds that they stand in, or have just joined."""
         try:
-            await cover(self._transaction, self._client, person)
+            await cover(self._questions, self._transaction, self._client, person)
         except RPCError as error:
             raise _retry(error) from None
 
     async def _claim(
         self, db: AsyncConnection, who: Person, groups: Sequence[posts.Group], now: datetime
-    ) -> str | None:
-        """Make one message of what waits: its id."""
+    ) -> tuple[str, bytes] | tuple[None, None]:
+        """Make one message of what waits: its id, and the mail."""
         await self._join(db, who, groups, now)
         waiting = await posts.waiting(db, groups)
         if not waiting:
-            return None
+            return None, None
         keys = sorted(notice.key for notice in waiting)
         message = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:40]
         mail, problem = await self._writer.write(db, who, message, keys, now)
@@ -215,17 +236,19 @@ class PostOffice:
         await record_message(db, self._vault, message, [entry], {CLAIM: mail.decode()})
         if problem:
             await posts.flawed(db, message, problem)
-        return message
+        return message, mail
 
-    async def _send(self, message: str, who: Person | None) -> int:
-        """Have the mail server take the message and record what it says; how many it took."""
+    async def _send(self, message: str, who: Person | None, mail: bytes | None) -> int:
+        """Have the mail server take the message and record what it says; how many it took. One that was claimed before
+        is read from where it was kept."""
         try:
             if who is None:
                 raise RefusedForGoodError("the recipient left the directory after the message was written")
-            async with self._transaction() as db:
-                if await posts.given_up(db, message):
-                    raise RefusedForGoodError("given up")
-                mail = (await self._vault.read(db, message_stream(message)))[CLAIM]["mail"].encode()
+            if mail is None:
+                async with self._questions() as db:
+                    if await posts.given_up(db, message):
+                        raise RefusedForGoodError("given up")
+                    mail = (await self._vault.read(db, message_stream(message)))[CLAIM]["mail"].encode()
             reply = await self._mailer.send(who.email, mail, envelope=message)
         except NotSentError as failure:
             said = NotSentError(_masked(str(failure), who))
@@ -260,7 +283,7 @@ class PostOffice:
 
     async def _report(self, person: str) -> None:
         """Tell complaints what became of their notices, where a ladder or an obligation must know."""
-        async with self._transaction() as db:
+        async with self._questions() as db:
             ended = await posts.untold(db, person)
             matter = [
                 e for e in ended if e.undeliverable_at or awaited(await self._writer.contract(db, e.version), e.command)
@@ -281,13 +304,20 @@ class PostOffice:
                 raise _retry(error) from None
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction; an outage is one clear line, and tried again."""
+    async def _transaction(self, way: Way = transaction) -> AsyncIterator[AsyncConnection]:
+        """One transaction, unless another way is given; an outage is one clear line, and tried again."""
         try:
-            async with transaction(self._engine) as db:
+            async with way(self._engine) as db:
                 yield db
         except (PostgresUnreachableError, SchemaMissingError, MasterKeyError) as error:
             raise _retry(error) from None
+
+    def _questions(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return self._transaction(questions)
+
+
+def _holding(hold: timedelta, quiet: timedelta | None) -> dict[str, float]:
+    return {"hold_seconds": hold.total_seconds(), "quiet_seconds": quiet.total_seconds() if quiet else 0}
 
 
 def _masked(reply: str, who: Person | None) -> str:

@@ -7,8 +7,9 @@ it. A repetition of any of them does nothing twice, so each may be retried witho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -33,16 +34,32 @@ from activities.interface import (
     Stream,
 )
 from activities.poke import Joined, poke, poke_webhook, report
+from activities.together import Together
 from rules.duty import Nobody
 from rules.events import event_type
+from rules.ledger import Entry
 from rules.notices import Outcome
 from settings import Settings
 from storage import ledger, posts, recording, registry, webhooks
 from storage.content import MasterKeyError, Vault
-from storage.database import PostgresUnreachableError, SchemaMissingError, questions, transaction
+from storage.database import PostgresUnreachableError, SchemaMissingError, Way, questions, transaction
 from telemetry import meters
 
-Way = Callable[[AsyncEngine], AbstractAsyncContextManager[AsyncConnection]]
+MOST = 50
+"""Complaints whose records share a transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What became of one batch."""
+
+    new: list[Entry]
+    late: list[recording.Lateness]
+    told: dict[str, str | Nobody]
+    """By notice, of those that wait."""
+    soon: set[str]
+    """Who comes on duty next where nobody is now."""
+    hooks: list[str]
 
 
 class Records:
@@ -52,7 +69,14 @@ class Records:
         self._engine = engine
         self._client = client
         self._task_queue = settings.task_queue
+        self._persons = Joined(self._poke)
         self._hooks = Joined(partial(poke_webhook, client, settings.task_queue))
+        self._together = Together(
+            self._record,
+            key=lambda batch: batch.complaint,
+            most=MOST,
+            everybody=(PostgresUnreachableError, SchemaMissingError),
+        )
         self._vault = Vault(settings.keyring)
 
     @property
@@ -92,36 +116,57 @@ class Records:
     @activity.defn(name=RECORD)
     async def record(self, batch: Batch) -> Recorded:
         """Record entries, texts and projections at once, then poke whatever tells people and backends of them."""
-        planned = {notice.key: notice for entry in batch.entries for notice in entry.notices}
-        events = filter(None, map(event_type, batch.entries))
         try:
-            async with self._connection() as connection:
-                new = await recording.record(connection, self._vault, [batch])
-                late = await recording.lateness(connection, batch.complaint, new)
-                now = datetime.now(UTC)
-                told = await recording.addressees(connection, list(planned), now)
-                off_duty = any(isinstance(person, Nobody) for person in told.values())
-                soon = (await posts.behind(connection, now)).heirs if off_duty else set()
-                hooks = await webhooks.concerned(connection, batch.complaint.partition("/")[0], events)
+            with self._clear_errors():
+                done = await self._together.add(batch)
         except ledger.DivergedError as error:
             activity.logger.warning("%s; the workflow goes on from there", error)
             return Recorded(diverged=True)
-        meters.missed(late)
-        for entry in new:
+        meters.missed(done.late)
+        for entry in done.new:
             if entry.type == "clock_missed":
                 activity.logger.info("missed: %s, due %s", entry.data["clock"], entry.occurred_at.isoformat())
-        urgent: dict[str, bool] = dict.fromkeys(soon, False)
+        urgent: dict[str, bool] = dict.fromkeys(done.soon, False)
         why: dict[str, str] = {}
-        for key, person in told.items():
+        planned = {notice.key: notice for entry in batch.entries for notice in entry.notices}
+        for key, person in done.told.items():
             if isinstance(person, Nobody):
                 why[key] = person.reason
             else:
                 urgent[person] = urgent.get(person, False) or planned[key].urgent
         await asyncio.gather(
-            *(poke(self._client, self._task_queue, person, urgent=urgent[person]) for person in sorted(urgent)),
-            *(self._hooks.poke(hook) for hook in hooks),
+            *(self._persons.poke((person, urgent[person])) for person in sorted(urgent)),
+            *(self._hooks.poke(hook) for hook in done.hooks),
         )
         return Recorded(nobody=tuple(why), why=why)
+
+    async def _record(self, batches: Sequence[Batch]) -> list[_Done]:
+        """Record a batch each of several complaints in one transaction: when many clocks end at one instant, they share
+        its round trips and its wait for the disk.
+        """
+        contracts = {batch.complaint: batch.complaint.partition("/")[0] for batch in batches}
+        events: dict[str, set[str]] = {contract: set() for contract in contracts.values()}
+        for batch in batches:
+            events[contracts[batch.complaint]] |= set(filter(None, map(event_type, batch.entries)))
+        keys = {batch.complaint: [n.key for entry in batch.entries for n in entry.notices] for batch in batches}
+        async with transaction(self._engine) as connection:
+            new = await recording.record(connection, self._vault, batches)
+            late = await recording.lateness(connection, new)
+            now = datetime.now(UTC)
+            told = await recording.addressees(connection, [key for of in keys.values() for key in of], now)
+            off_duty = any(isinstance(person, Nobody) for person in told.values())
+            soon = (await posts.behind(connection, now)).heirs if off_duty else set()
+            hooks = await webhooks.concerned(connection, events)
+        return [
+            _Done(
+                new=new[one],
+                late=late[one],
+                told={key: told[key] for key in keys[one] if key in told},
+                soon=soon if any(isinstance(told.get(key), Nobody) for key in keys[one]) else set(),
+                hooks=hooks[contracts[one]],
+            )
+            for one in contracts
+        ]
 
     @activity.defn(name=LOAD)
     async def load(self, stream: Stream) -> Ledger:
@@ -155,12 +200,21 @@ class Records:
             answers_as_recorded=True,
         )
 
+    async def _poke(self, whom: tuple[str, bool]) -> None:
+        person, urgent = whom
+        await poke(self._client, self._task_queue, person, urgent=urgent)
+
     @asynccontextmanager
     async def _connection(self, way: Way = transaction) -> AsyncIterator[AsyncConnection]:
         """One transaction, unless another way is given; an outage is one clear line, and tried again."""
-        try:
+        with self._clear_errors():
             async with way(self._engine) as connection:
                 yield connection
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
         except (PostgresUnreachableError, SchemaMissingError, MasterKeyError, ledger.LedgerGapError) as error:
             activity.logger.warning("%s", error)
             kind = type(error).__name__.removesuffix("Error")

@@ -1,8 +1,9 @@
 """What a complaint costs: history events and billable actions of five lives, their mails included.
 
-`python -m bench.costs` prints the table, `--record FOLDER` keeps the histories that the replay test replays. Actions
-are counted as Temporal's price list counts them: starts, signals, updates, timers, activities with each retry, one
-for all local activities of a workflow task, search attribute upserts; a signal-with-start is one.
+`python -m bench.costs` prints the table and the trend over what earlier releases kept; `--keep` keeps this one's,
+`--record FOLDER` the histories that the replay test replays. Actions are counted as Temporal's price list counts them:
+starts, signals, updates, timers, activities with each retry, one for all local activities of a workflow task, search
+attribute upserts; a signal-with-start is one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import base64
 import tempfile
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +23,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
+from bench import trend
 from bench.stories import LIVES, Life
 from settings import Settings
 from tests.support.postgres import cluster
@@ -120,7 +123,8 @@ async def _posts(client: Client, queue: str) -> dict[str, tuple[int, int]]:
     return found
 
 
-async def main(record: Path | None) -> None:
+async def main(record: Path | None, keep: bool) -> None:
+    costs: trend.Lives = {}
     table = Table(
         "life", "events", "actions", "bytes", "mails", "events of mails", "actions of mails", "actions in all"
     )
@@ -134,12 +138,23 @@ async def main(record: Path | None) -> None:
         ):
             for name, life in LIVES.items():
                 cost, history = await measure(env, system, sink, life)
+                costs[life.title] = {
+                    "events": cost.events,
+                    "actions": cost.actions,
+                    "bytes": cost.size,
+                    "mails": cost.mails,
+                    "mail_events": cost.post_events,
+                    "mail_actions": cost.post_actions,
+                }
                 numbers = (cost.events, cost.actions, cost.size, cost.mails, cost.post_events, cost.post_actions)
                 table.add_row(life.title, *map(str, numbers), str(cost.actions + cost.post_actions))
                 if record:
                     (record / f"{name}.json").write_text(history.to_json() + "\n", encoding="utf-8")
         await sink.stop()
-    Console().print(table)
+    Console(width=120).print(table)
+    if keep:
+        trend.keep(costs, trend.FOLDER / f"{datetime.now(UTC):%Y-%m-%d}.json")
+    trend.show(costs)
 
 
 def _settings(url: str, sink: SmtpSink) -> Settings:
@@ -157,4 +172,6 @@ def _settings(url: str, sink: SmtpSink) -> Settings:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--record", type=Path, metavar="FOLDER", help="write each history there as JSON")
-    asyncio.run(main(parser.parse_args().record))
+    parser.add_argument("--keep", action="store_true", help="keep the counts of this release for the trend")
+    given = parser.parse_args()
+    asyncio.run(main(given.record, given.keep))

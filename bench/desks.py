@@ -1,8 +1,8 @@
 """Whose clocks run out in a measurement: desks, each with a contract, a manager and complaints of its own.
 
-A desk's contract is the shipped maintenance contract, whole, but open day and night, since a measurement must not depend
-on the hour at which it is run, and with one rung on the clock that is measured: its manager is told of the miss. Every
-complaint is an enquiry of level 2: besides the clock of 15 minutes that is measured, one of two hours runs.
+A desk's contract is the shipped maintenance contract, whole, but open day and night, since a measurement must not
+depend on the hour at which it is run, and with one rung on the clock that is measured: its manager is told of the miss.
+Every complaint is an enquiry of level 2: besides the clock of 15 minutes that is measured, one of two hours runs.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ async def process(
 async def workers(at: Ground, count: int = 1, **settings: str) -> AsyncIterator[list[Process]]:
     """Ombud's workers, so many processes, with more settings by the names of their variables."""
     async with AsyncExitStack() as stack:
-        running = []
+        running: list[Process] = []
         for _ in range(count):
             start = process(
                 sys.executable,

@@ -16,11 +16,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from bench.desks import complaint, publish, side_by_side, start_bare
-from bench.ground import Ground, Process, bare_worker, ground, workers
+from bench.ground import CACHE, Ground, Process, bare_worker, ground, workers
+from rules.commands import OpenComplaint
 from starter.client import Ombud
 from tests.support.wait import eventually
 
-PATIENCE = 600.0
+PATIENCE, LONGEST = 600.0, 480.0
+"""Seconds until a round is given up, and after which no further round begins."""
 
 
 @dataclass
@@ -42,25 +44,34 @@ class Opening:
 
     def rate(self, of: str) -> float:
         """Of the middle round."""
-        return statistics.median(getattr(one, of) for one in self.rounds)
+        return float(statistics.median(getattr(one, of) for one in self.rounds))
+
+    def each(self, count: int) -> float:
+        """Kilobytes that so many workflows added, each."""
+        return (self.memory[-1] - self.memory[0]) / count / 1000
 
 
-async def measure(at: Ground, desks: list[str], rounds: int, each: int, **settings: str) -> tuple[Opening, Opening]:
-    """Ours and bare ones by turns."""
+async def measure(
+    at: Ground, desks: list[str], rounds: int, each: int, bare_each: int, *, name: str = "o", cache: int = CACHE
+) -> tuple[Opening, Opening]:
+    """Rounds of ours and of bare ones by turns, so many in each."""
     ours, bare = Opening(), Opening()
-    async with workers(at, **settings) as (mine,), bare_worker(at) as theirs:
+    async with workers(at, OMBUD_WORKER_CACHE=str(cache)) as (mine,), bare_worker(at) as theirs:
         ombud = Ombud(at.client, at.engine, task_queue=at.queue)
-        await _ours(at, ombud, desks, "warm", 50)
-        await _bare(at, "warm", 50)
-        ours.memory.append(mine.memory())
-        bare.memory.append(theirs.memory())
+        await _ours(at, ombud, desks, f"{name}w", 50)
+        await _bare(at, f"{name}w", 50)
+        ours.memory.append(await settled(mine))
+        bare.memory.append(await settled(theirs))
+        began = time.perf_counter()
         for number in range(rounds):
+            if number and time.perf_counter() - began > LONGEST:
+                break
             for which in ("ours", "bare") if number % 2 == 0 else ("bare", "ours"):
                 if which == "ours":
-                    ours.rounds.append(await _ours(at, ombud, desks, f"o{number:02}", each))
+                    ours.rounds.append(await _ours(at, ombud, desks, f"{name}{number:02}", each))
                     ours.memory.append(await settled(mine))
                 else:
-                    bare.rounds.append(await _bare(at, f"o{number:02}", each))
+                    bare.rounds.append(await _bare(at, f"{name}{number:02}", bare_each))
                     bare.memory.append(await settled(theirs))
     return ours, bare
 
@@ -78,7 +89,7 @@ async def _ours(at: Ground, ombud: Ombud, desks: list[str], name: str, size: int
     due = datetime.now(UTC) + timedelta(minutes=14)
     asked = [complaint(desks[i % len(desks)], f"{name}-{i:05}", due) for i in range(size)]
     began = time.perf_counter()
-    await side_by_side(partial(ombud.open, one) for one in asked)
+    await side_by_side(partial(_open, ombud, one) for one in asked)
     started = time.perf_counter() - began
 
     async def all_open() -> bool:
@@ -87,6 +98,10 @@ async def _ours(at: Ground, ombud: Ombud, desks: list[str], name: str, size: int
 
     await eventually(all_open, PATIENCE)
     return Round(size / started, size / (time.perf_counter() - began))
+
+
+async def _open(ombud: Ombud, asked: OpenComplaint) -> None:
+    await ombud.open(asked)
 
 
 async def _bare(at: Ground, name: str, size: int) -> Round:
@@ -103,15 +118,13 @@ async def _bare(at: Ground, name: str, size: int) -> Round:
     return Round(size / started, size / (time.perf_counter() - began))
 
 
-async def main(rounds: int, each: int, cache: int) -> None:
+async def main(rounds: int, each: int, bare_each: int, cache: int) -> None:
     async with ground() as at:
-        ours, bare = await measure(at, await publish(at, 40), rounds, each, OMBUD_WORKER_CACHE=str(cache))
-    for name, one in (("ours", ours), ("bare", bare)):
-        grown = (one.memory[-1] - one.memory[0]) / (rounds * each)
+        ours, bare = await measure(at, await publish(at, 40), rounds, each, bare_each, cache=cache)
+    for name, one, count in (("ours", ours, rounds * each), ("bare", bare, rounds * bare_each)):
         print(
-            f"{name}: started {one.rate('started'):.1f} a second, open {one.rate('open'):.1f}, memory "
-            f"{one.memory[-1] / 1e6:.0f} MB, {grown / 1000:.1f} KB each; "
-            f"by round {[round(m / 1e6) for m in one.memory]} MB"
+            f"{name}: started {one.rate('started'):.1f} a second, open {one.rate('open'):.1f}, "
+            f"{one.each(count):.1f} KB each; by round {[round(m / 1e6) for m in one.memory]} MB"
         )
     for of in ("started", "open"):
         print(f"ratio {of}: {ours.rate(of) / bare.rate(of):.2f}")
@@ -120,7 +133,8 @@ async def main(rounds: int, each: int, cache: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--each", type=int, default=400)
-    parser.add_argument("--cache", type=int, default=20_000)
+    parser.add_argument("--each", type=int, default=400, help="complaints in each round")
+    parser.add_argument("--bare", type=int, default=400, help="bare workflows in each round")
+    parser.add_argument("--cache", type=int, default=CACHE)
     given = parser.parse_args()
-    asyncio.run(main(given.rounds, given.each, given.cache))
+    asyncio.run(main(given.rounds, given.each, given.bare, given.cache))

@@ -1,6 +1,7 @@
 """How long a command takes on a complaint that its worker has in memory, against an update of a bare workflow.
 
-`python -m bench.updates` sends updates one after another, by turns to complaints and to bare workflows.
+`python -m bench.updates` sends updates one after another, by turns to complaints and to bare workflows: with a rest
+after each, as commands of people come, and without, when each waits for what the one before still has to do.
 """
 
 from __future__ import annotations
@@ -13,20 +14,25 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from bench.desks import complaint, publish, side_by_side, start, start_bare
+from bench.drain import percentile
 from bench.ground import Ground, bare_worker, ground, workers
-from bench.herd import percentile
 from tests.support.wait import eventually
 
+REST = 0.04
+"""Seconds."""
 
-async def measure(at: Ground, desk: str, rounds: int, each: int) -> tuple[list[float], list[float]]:
-    """Seconds of each update of a complaint, and of a bare workflow."""
+
+async def measure(
+    at: Ground, desk: str, rounds: int, each: int, *, rest: float = REST, name: str = "update"
+) -> tuple[list[float], list[float]]:
+    """Seconds of each update of a complaint, and of a bare workflow, with a rest of seconds after each."""
     async with workers(at), bare_worker(at):
         due = datetime.now(UTC) + timedelta(minutes=14)
-        names = [f"update-{n:03}" for n in range(each)]
-        cases = [complaint(desk, name, due) for name in names]
+        names = [f"{name}-{n:03}" for n in range(each)]
+        cases = [complaint(desk, one, due) for one in names]
         await side_by_side(partial(start, at, one) for one in cases)
-        await side_by_side(partial(start_bare, at.client, name, None) for name in names)
-        query = "SELECT count(*) FROM complaints WHERE reference LIKE 'update-%'"
+        await side_by_side(partial(start_bare, at.client, one, None) for one in names)
+        query = f"SELECT count(*) FROM complaints WHERE reference LIKE '{name}-%'"
         await eventually(lambda: _are(at, query, each))
         ours: list[float] = []
         bare: list[float] = []
@@ -36,12 +42,13 @@ async def measure(at: Ground, desk: str, rounds: int, each: int) -> tuple[list[f
             began = time.perf_counter()
             await handle.execute_update("note", {"text": "The customer called again."}, id=f"{id_}-{number}")
             into.append(time.perf_counter() - began)
+            await asyncio.sleep(rest)
 
         for number in range(rounds + 1):
             both = [("complaint/" + desk + "/", ours), ("bare/", bare)]
             for prefix, into in both if number % 2 == 0 else reversed(both):
-                for name in names:
-                    await tell(prefix + name, into if number else [], number)
+                for one in names:
+                    await tell(prefix + one, into if number else [], number)
     return ours, bare
 
 
@@ -51,10 +58,13 @@ async def _are(at: Ground, query: str, count: int) -> bool:
 
 async def main(rounds: int, each: int) -> None:
     async with ground() as at:
-        ours, bare = await measure(at, (await publish(at, 1))[0], rounds, each)
-    for name, values in (("complaint", ours), ("bare", bare)):
-        print(f"{name}: p50 {percentile(values, 0.5) * 1000:.1f} ms, p99 {percentile(values, 0.99) * 1000:.1f} ms")
-    print(f"ratio of medians {statistics.median(ours) / statistics.median(bare):.2f}")
+        desk = (await publish(at, 1))[0]
+        for words, rest in (("with a rest of 40 ms", REST), ("one right after another", 0)):
+            ours, bare = await measure(at, desk, rounds, each, rest=rest, name=f"update{rest}")
+            for who, values in (("complaint", ours), ("bare", bare)):
+                p50, p99 = (percentile(values, part) * 1000 for part in (0.5, 0.99))
+                print(f"{words}, {who}: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+            print(f"{words}, ratio of medians: {statistics.median(ours) / statistics.median(bare):.2f}")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,6 @@ from rules.closing import ended
 from rules.commands import Command, OpenComplaint
 from rules.decide import admit
 from rules.fold import fold
-from rules.law import InForce, law_of
 from rules.ledger import digest
 from rules.values import Actor, Value
 from settings import Settings
@@ -45,19 +44,17 @@ from starter.errors import (
     Refused,
     Unreachable,
 )
+from starter.foresight import Foresight
 from starter.postgres import postgres, settings_in_force
 from starter.temporal_errors import SEALED, temporal_errors
-from storage import contracts, reading
-from storage.database import PostgresUnreachableError, SchemaMissingError, questions, transaction
+from storage import reading
+from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 from telemetry.logs import from_now_about
 from wire.client import TemporalUnreachableError, connect_temporal
 from wire.labels import Label
 
 PATIENCE = 10.0
 """Seconds to wait for the answer to a command. A worker that runs gives it in well under one."""
-
-MOST_LAWS = 100
-"""Versions of contracts kept at hand."""
 
 
 class Opened(NamedTuple):
@@ -104,7 +101,7 @@ class Ombud:
         self.task_queue = task_queue
         self.patience = patience
         self._database = database
-        self._laws: dict[str, InForce] = {}
+        self._foresight = Foresight(database) if database is not None else None
 
     @classmethod
     @asynccontextmanager
@@ -266,12 +263,10 @@ class Ombud:
 
     async def _foreseen(self, start: OpenComplaint) -> Opened | None:
         """What Postgres already knows of this start; nothing when it is new, or when Postgres does not answer."""
-        if self._database is None:
+        if self._foresight is None:
             return None
         try:
-            async with questions(self._database) as connection:
-                known, version = await reading.foresee(connection, start.contract, start.reference, start.received_at)
-                law = await self._law(connection, version) if version and not known else None
+            known, law = await self._foresight.of(start)
         except (PostgresUnreachableError, SchemaMissingError):
             return None
         if known:
@@ -283,14 +278,6 @@ class Ombud:
         except ledger.Refused as refusal:
             raise Refused(str(refusal)) from None
         return None
-
-    async def _law(self, connection: AsyncConnection, version: str) -> InForce:
-        """What a version of a contract judges by; it never changes, so it is read once."""
-        if version not in self._laws:
-            if len(self._laws) >= MOST_LAWS:
-                self._laws.clear()
-            self._laws[version] = law_of((await contracts.load(connection, version)).body)
-        return self._laws[version]
 
     async def _already(self, start: OpenComplaint, handle: WorkflowHandle[Any, Any]) -> Opened:
         """The complaint that holds this id was started with the content that its first run has on record."""

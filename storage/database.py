@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
 from time import monotonic
 from typing import Any
@@ -69,6 +69,10 @@ def _ask_idle_connections(engine: AsyncEngine) -> None:
             engine.dialect.do_ping(connection)
         except Exception as error:
             raise InvalidatePoolError from error
+
+
+Way = Callable[[AsyncEngine], AbstractAsyncContextManager[AsyncConnection]]
+"""`transaction` or `questions`."""
 
 
 @asynccontextmanager

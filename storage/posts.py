@@ -225,12 +225,11 @@ async def alone(connection: AsyncConnection, id_: str) -> None:
     await connection.execute(select(func.pg_advisory_xact_lock(_CLAIMS, func.hashtext(id_))))
 
 
-async def last_accepted(connection: AsyncConnection, id_: str) -> datetime | None:
-    """When this person's server last took a message."""
-    found: datetime | None = await connection.scalar(
-        select(func.max(messages.c.accepted_at)).where(messages.c.person == id_)
-    )
-    return found
+async def accepted_since(connection: AsyncConnection, id_: str, since: datetime) -> list[datetime]:
+    """When this person's server took a message since then, in order."""
+    its = messages.c.person == id_, messages.c.accepted_at >= since
+    found = await connection.scalars(select(messages.c.accepted_at).where(*its).order_by(messages.c.accepted_at))
+    return list(found)
 
 
 async def told(connection: AsyncConnection, *, keys: Sequence[str] = (), message: str = "") -> list[Told]:

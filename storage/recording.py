@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.duty import Nobody
@@ -51,8 +51,9 @@ class Lateness(NamedTuple):
     by: timedelta
 
 
-async def record(connection: AsyncConnection, vault: Vault, batches: Sequence[Batch]) -> list[Entry]:
-    """Record a batch each of several complaints. What is recorded already is left as it is; returns what was not.
+async def record(connection: AsyncConnection, vault: Vault, batches: Sequence[Batch]) -> dict[str, list[Entry]]:
+    """Record a batch each of several complaints. What is recorded already is left as it is; returns, by complaint, what
+    was not.
 
     Raises ledger.DivergedError, and nothing is recorded then; MasterKeyError.
     """
@@ -60,31 +61,43 @@ async def record(connection: AsyncConnection, vault: Vault, batches: Sequence[Ba
     new = await ledger.append(connection, streams)
     changes = Changes()
     texts: dict[str, Texts] = {}
+    recorded: dict[str, list[Entry]] = {}
     for batch in batches:
         stream = ledger.stream_of(batch.complaint)
-        added = new.get(stream, [])
+        added = recorded[batch.complaint] = new.get(stream, [])
         texts[stream] = {entry.seq: batch.texts[entry.seq] for entry in added if entry.seq in batch.texts}
         project_complaint(changes, batch.complaint, batch.version, batch.stage, added)
     await vault.seal(connection, texts)
     await changes.apply(connection)
-    return [entry for entries in new.values() for entry in entries]
+    return recorded
 
 
-async def lateness(connection: AsyncConnection, complaint: str, entries: Sequence[Entry]) -> list[Lateness]:
-    """Of the misses among these entries how late each was found: behind its due time or, where Ombud learned of the
-    clock only after that, behind when it learned. What a correction brought to light was not late.
+async def lateness(connection: AsyncConnection, recorded: Mapping[str, Sequence[Entry]]) -> dict[str, list[Lateness]]:
+    """By complaint, of the misses among these entries how late each was found: behind its due time or, where Ombud
+    learned of the clock only after that, behind when it learned. What a correction brought to light was not late.
     """
-    ids = [e.data["clock"] for e in entries if e.type == "clock_missed" and not e.data.get("found_by")]
+    ids = [
+        (complaint, e.data["clock"])
+        for complaint, entries in recorded.items()
+        for e in entries
+        if e.type == "clock_missed" and not e.data.get("found_by")
+    ]
+    late: dict[str, list[Lateness]] = {complaint: [] for complaint in recorded}
     if not ids:
-        return []
+        return late
     c = clocks.c
     behind = c.detected_at - func.greatest(c.missed_at, c.known_at)
+    # By complaint first, which the primary key finds.
+    its = c.complaint.in_({complaint for complaint, _ in ids})
+    named = tuple_(c.complaint, func.concat(c.obligation, "#", c.n)).in_(ids)
     query = (
-        select(complaints.c.contract, c.obligation, behind)
+        select(c.complaint, complaints.c.contract, c.obligation, behind)
         .join(complaints, complaints.c.id == c.complaint)
-        .where(c.complaint == complaint, func.concat(c.obligation, "#", c.n).in_(ids), c.detected_at.is_not(None))
+        .where(its, named, c.detected_at.is_not(None))
     )
-    return [Lateness(*row) for row in await connection.execute(query)]
+    for complaint, *found in await connection.execute(query):
+        late[complaint].append(Lateness(*found))
+    return late
 
 
 async def record_message(

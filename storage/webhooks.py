@@ -176,17 +176,21 @@ _OF_WEBHOOK = (
 )
 
 
-async def concerned(connection: AsyncConnection, contract: str, events: Iterable[str]) -> list[str]:
-    """Those who hear of any of these events of a contract."""
-    wanted = sorted(set(events))
-    if not wanted:
-        return []
+async def concerned(connection: AsyncConnection, events: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """By contract, those who hear of any of these events of it."""
+    wanted = {contract: set(of) for contract, of in events.items()}
+    if not any(wanted.values()):
+        return {contract: [] for contract in wanted}
     found = await connection.execute(
-        select(webhooks.c.id, webhooks.c.events)
-        .where(webhooks.c.state == "active", or_(webhooks.c.contract.is_(None), webhooks.c.contract == contract))
+        select(webhooks.c.id, webhooks.c.events, webhooks.c.contract)
+        .where(webhooks.c.state == "active", or_(webhooks.c.contract.is_(None), webhooks.c.contract.in_(wanted)))
         .order_by(webhooks.c.id)
     )
-    return [webhook for webhook, events_ in found if any(event in events_ for event in wanted)]
+    subscribed = found.all()
+    return {
+        contract: [id_ for id_, events_, whose in subscribed if whose in (None, contract) and of & set(events_)]
+        for contract, of in wanted.items()
+    }
 
 
 async def active(connection: AsyncConnection) -> list[str]:

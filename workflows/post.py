@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -20,6 +20,9 @@ RETRY = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=time
 UNHEARD = timedelta(seconds=20)
 """After so long without a sign of life from a worker its round goes to another one."""
 
+LONGEST = timedelta(seconds=4)
+"""So long nothing more must have come at most, unless the first look takes longer."""
+
 
 @workflow.defn(name=POST)
 class Post:
@@ -27,6 +30,7 @@ class Post:
 
     def __init__(self) -> None:
         self._poked = False
+        self._poked_at: datetime | None = None
         self._urgent = False
 
     @workflow.run
@@ -34,11 +38,13 @@ class Post:
         """`person` is the recipient's id in the directory."""
         if not isinstance(person, str) or surplus:
             raise ApplicationError("A Post is started with the id of one person.", non_retryable=True)
+        gathered = False
         while True:
             self._poked = self._urgent = False
-            delivered = await self._deliver(person)
+            delivered = await self._deliver(person, gathered)
+            gathered = False
             if delivered.hold_seconds and delivered.waiting and not self._urgent:
-                await self._gather(delivered.hold_seconds)
+                gathered = await self._gather(delivered)
             elif delivered.hold_seconds and not delivered.waiting:
                 await self._rest(delivered.hold_seconds)
             elif not delivered.waiting and not self._poked:
@@ -50,13 +56,14 @@ class Post:
     def poke(self, urgent: Any = False, *_surplus: Any) -> None:
         """Any argument but true counts as not urgent."""
         self._poked = True
+        self._poked_at = workflow.now()
         self._urgent = self._urgent or urgent is True
 
-    async def _deliver(self, person: str) -> Delivered:
+    async def _deliver(self, person: str, gathered: bool) -> Delivered:
         """One round of delivery. Something urgent does not wait for the next try to come round."""
         round_ = workflow.start_activity(
             DELIVER,
-            person,
+            args=[person, True] if gathered else [person],
             result_type=Delivered,
             start_to_close_timeout=timedelta(minutes=2),
             heartbeat_timeout=UNHEARD,
@@ -85,9 +92,26 @@ class Post:
                 timeout_summary=Label("wait for the next shift"),
             )
 
-    async def _gather(self, seconds: float) -> None:
-        """Lets what is not urgent gather for one mail, or waits for the turn of its provider."""
-        with suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: self._urgent, timeout=timedelta(seconds=seconds), timeout_summary=Label("gather for one mail")
-            )
+    async def _gather(self, delivered: Delivered) -> bool:
+        """Lets what is not urgent gather for one mail, or waits for the turn of its provider.
+
+        Whether it may leave before its time was up. A poke alone re-arms no timer, since a herd pokes without end: it
+        looks now and then when the last one came.
+        """
+        ends = workflow.now() + timedelta(seconds=delivered.hold_seconds)
+        quiet = timedelta(seconds=delivered.quiet_seconds or delivered.hold_seconds)
+        last = workflow.now()
+        while (now := workflow.now()) < min(last + quiet, ends):
+            self._poked_at = last
+            with suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self._urgent,
+                    timeout=min(last + quiet, ends) - now,
+                    timeout_summary=Label("gather for one mail"),
+                )
+            if self._urgent or not delivered.quiet_seconds:
+                return False
+            if self._poked_at == last:
+                return True
+            last, quiet = self._poked_at, max(quiet, min(quiet * 2, LONGEST))
+        return True

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
 from activities.interface import Delivered, post_id
@@ -124,6 +125,20 @@ async def test_what_follows_a_mail_gathers_unless_it_is_urgent(desk: Desk) -> No
     assert (await desk.deliver("cy", office)).sent == 1
     said = body(desk.sink.messages[1].message)
     assert said.index("R-3") < said.index("R-2")
+
+
+async def test_it_waits_the_longer_for_company_the_more_mails_there_were(desk: Desk) -> None:
+    """A second of quiet ends the first gathering, two the next: what trickles in does not become a mail each. What has
+    gathered leaves, and the round that sends a mail says how long what came meanwhile is to wait."""
+    office = desk.office_of(Mailer(desk.settings), gather=timedelta(seconds=15))
+    await desk.record(missed("R-1"))
+    assert (await desk.deliver("cy", office)).quiet_seconds == 0
+    for number, quiet in enumerate((1, 2, 4, 8, 15, 15), 2):
+        await desk.record(missed(f"R-{number}"))
+        held = await desk.deliver("cy", office)
+        assert (held.sent, held.quiet_seconds) == (0, quiet)
+        assert (await ActivityEnvironment().run(office.deliver, "cy", True)).sent == 1
+    assert len(desk.sink.messages) == 7
 
 
 async def test_a_temporary_refusal_is_tried_again(desk: Desk) -> None:

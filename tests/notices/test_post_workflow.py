@@ -28,13 +28,15 @@ class Rounds:
     def __init__(self, *answers: Delivered | Callable[[], Delivered]) -> None:
         self.answers = list(answers)
         self.begun = 0
+        self.gathered: list[bool] = []
         self.go_on = asyncio.Event()
         self.go_on.set()
 
     @activity.defn(name=DELIVER)
-    async def deliver(self, person: str) -> Delivered:
+    async def deliver(self, person: str, gathered: bool = False) -> Delivered:
         assert person == "li.wei"
         self.begun += 1
+        self.gathered.append(gathered)
         answer = self.answers.pop(0) if self.answers else Delivered()
         await self.go_on.wait()
         return answer() if callable(answer) else answer
@@ -102,6 +104,34 @@ async def test_an_urgent_poke_ends_the_gathering(client: Client) -> None:
     assert rounds.begun == 2
 
 
+async def test_what_gathers_leaves_once_nothing_more_comes(client: Client) -> None:
+    """Nobody waits for company that does not come: the round after a quiet while hears that what waits has gathered."""
+    rounds = Rounds(Delivered(waiting=1, hold_seconds=FAR_OFF.total_seconds(), quiet_seconds=0.1), Delivered(sent=1))
+    async with posting(client, rounds) as poke:
+        await (await poke(False)).result()
+    assert rounds.gathered == [False, True]
+
+
+async def test_what_comes_meanwhile_lets_it_gather_on(client: Client) -> None:
+    """A poke while it looks whether more comes re-arms no timer; it looks again after the look that saw it."""
+    rounds = Rounds(Delivered(waiting=1, hold_seconds=FAR_OFF.total_seconds(), quiet_seconds=1), Delivered(sent=1))
+    async with posting(client, rounds) as poke:
+        handle = await poke(False)
+        await eventually(lambda: _timers(handle, 1))
+        await poke(False)
+        await handle.result()
+        assert await _timers(handle, 2)
+    assert rounds.gathered == [False, True]
+
+
+async def test_a_provider_that_takes_no_more_is_waited_for(client: Client) -> None:
+    """Where a turn is waited for, quiet changes nothing: one wait as long as it takes, then the next round asks."""
+    rounds = Rounds(Delivered(waiting=1, hold_seconds=0.2), Delivered(sent=1))
+    async with posting(client, rounds) as poke:
+        await (await poke(False)).result()
+    assert rounds.gathered == [False, False]
+
+
 async def test_an_urgent_poke_does_not_wait_for_the_next_try(client: Client) -> None:
     """After an outage of the mail server the distance between tries has grown; what is urgent is tried at once."""
 
@@ -164,3 +194,8 @@ async def _waits_for_its_next_try(handle: WorkflowHandle[Any, Any]) -> bool:
 async def _asked_to_stop(handle: WorkflowHandle[Any, Any]) -> bool:
     asked = EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED
     return any([event.event_type == asked async for event in handle.fetch_history_events()])
+
+
+async def _timers(handle: WorkflowHandle[Any, Any], count: int) -> bool:
+    history = await handle.fetch_history()
+    return sum(event.event_type == EventType.EVENT_TYPE_TIMER_STARTED for event in history.events) == count

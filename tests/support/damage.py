@@ -90,5 +90,5 @@ async def on_record_alone(engine: AsyncEngine, vault: Vault, complaint: str, *co
                 entries=tuple(decision.entries),
                 texts=decision.texts,
             )
-            done += await record(connection, vault, [batch])
+            done += (await record(connection, vault, [batch]))[complaint]
     return done
