@@ -90,7 +90,7 @@ def test_an_old_ledger_is_projected(file: Path) -> None:
 
 
 def _definitions() -> dict[str, tuple[list[Any], int]]:
-    """The arguments of each activity, by its name, and how many of them must be there: one added later has a default."""
+    """The arguments of each activity, by its name, and how many must be there: one added later has a default."""
     found = {}
     for office in OFFICES:
         for member in vars(office).values():
