@@ -18,6 +18,7 @@ import activities.erasing
 import activities.post
 import activities.records
 import activities.webhooks
+from activities.interface import DELIVER
 from rules.commands import BETWEEN, COMMANDS, OpenComplaint
 from rules.fold import fold
 from rules.ledger import Entry
@@ -122,7 +123,10 @@ def test_what_was_under_way_is_understood(file: Path) -> None:
             case "ACTIVITY_TASK_SCHEDULED":
                 scheduled = event.activity_task_scheduled_event_attributes
                 arguments = known[scheduled.activity_type.name]
-                for kind, value in zip(arguments, _payloads(scheduled.input), strict=True):
+                sent = _payloads(scheduled.input)
+                if scheduled.activity_type.name == DELIVER:  # a later release added whether what waits has gathered
+                    sent += [False][: len(arguments) - len(sent)]
+                for kind, value in zip(arguments, sent, strict=True):
                     TypeAdapter(kind).validate_python(value)
                 taken += 1
     assert taken
