@@ -86,7 +86,7 @@ async def test_a_complaint_from_the_command_line(cli: Cli, system: System) -> No
         (["tell", "c/none", "respond"], "text: is missing"),
         (["list", "--due-before", "tomorrow"], "--due-before is not valid"),
         (["directory", "import", "missing.yaml"], "Cannot read missing.yaml"),
-        (["import", "missing.csv", "--contract", "c", "--map", "missing.yaml"], "Cannot read the map missing.yaml"),
+        (["import", "missing.csv", "--contract", "c", "--map", "missing.yaml"], "Cannot read missing.yaml"),
     ],
 )
 def test_an_input_that_fits_no_form_is_one_clear_line(here: Here, arguments: list[str], reason: str) -> None:
