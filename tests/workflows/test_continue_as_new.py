@@ -13,6 +13,7 @@ from temporalio.worker import Worker
 
 from rules.commands import Note
 from starter.client import Ombud
+from starter.updates import answer
 from tests.support.memory import Memory
 from tests.support.temporal import start_real
 from tests.support.wait import eventually
@@ -39,21 +40,22 @@ async def test_a_long_complaint_continues_as_new_and_loses_nothing(
     client = forgetful_env.client
     async with Worker(client, task_queue=queue, workflows=[Complaint], activities=memory.activities):
         handle = await begin(client, queue, reference=reference)
-        await handle.execute_update("note", {"text": "First.", "key": "first"})
-        named = await handle.execute_update("note", {"text": "Named."}, id="desk-2")
-        memory.away = neighbour == "away"
         latest = client.get_workflow_handle(handle.id)
+        first = {"text": "First.", "key": "first"}
+        await answer(latest, "note", first, "desk-1")
+        named = await answer(latest, "note", {"text": "Named."}, "desk-2")
+        memory.away = neighbour == "away"
         ombud = Ombud(client, task_queue=queue)
         for number in range(25):
             await ombud.tell(f"small/{reference}", Note(text=f"Note {number}."))
             await latest.signal("note", {"text": f"Signal {number}."})
         await eventually(lambda: _continued(client, handle.id))
-        again = await latest.execute_update("note", {"text": "First.", "key": "first"})
+        again = await answer(latest, "note", first, "desk-3")
         assert again["seq"] == 3, "a key holds over runs"
-        assert await latest.execute_update("note", {"text": "Named."}, id="desk-2") == named, "an update's id is a key"
+        assert await answer(latest, "note", {"text": "Named."}, "desk-2") == named, "an update's id is a key"
         memory.away = False
-        await latest.execute_update("answer", {"text": "Done."})
-        await latest.execute_update("accept", {})
+        await answer(latest, "answer", {"text": "Done."}, "desk-4")
+        await answer(latest, "accept", {}, "desk-5")
         await asyncio.wait_for(latest.result(), 60)
     entries = memory.ledger[f"small/{reference}"]
     assert [e.seq for e in entries] == list(range(1, len(entries) + 1))
