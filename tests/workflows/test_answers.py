@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from rules.ledger import Entry
 from rules.values import Actor
 from tests.support.memory import Memory
 from tests.support.wait import eventually
 from tests.workflows.test_complaint import Handle, begin
-from workflows.complaint import Complaint
-
-
-@pytest.fixture
-async def memory() -> Memory:
-    return Memory()
-
-
-@pytest.fixture
-async def queue(temporal_env: WorkflowEnvironment, memory: Memory) -> AsyncIterator[str]:
-    name = f"q-{uuid.uuid4()}"
-    async with Worker(temporal_env.client, task_queue=name, workflows=[Complaint], activities=memory.activities):
-        yield name
 
 
 async def opened(client: Client, queue: str, memory: Memory) -> tuple[Handle, list[Entry]]:

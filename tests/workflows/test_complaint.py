@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,19 +19,6 @@ from tests.support.wait import eventually
 from workflows.complaint import Complaint
 
 Handle = WorkflowHandle[Any, Any]
-
-
-@pytest.fixture
-async def memory() -> Memory:
-    return Memory()
-
-
-@pytest.fixture
-async def queue(temporal_env: WorkflowEnvironment, memory: Memory) -> AsyncIterator[str]:
-    """A worker on the wall's clock."""
-    name = f"q-{uuid.uuid4()}"
-    async with Worker(temporal_env.client, task_queue=name, workflows=[Complaint], activities=memory.activities):
-        yield name
 
 
 def start_of(reference: str, **fields: Any) -> dict[str, Any]:

@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
 
 import pytest
 from temporalio.api.enums.v1 import EventType, ResetReapplyExcludeType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from tests.support.memory import Memory
 from tests.support.wait import eventually
 from tests.workflows.test_complaint import Handle, begin
-from workflows.complaint import Complaint
 
 UNHEARD = [
     ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
     ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE,
 ]
-
-
-@pytest.fixture
-async def memory() -> Memory:
-    return Memory()
-
-
-@pytest.fixture
-async def queue(temporal_env: WorkflowEnvironment, memory: Memory) -> AsyncIterator[str]:
-    name = f"q-{uuid.uuid4()}"
-    async with Worker(temporal_env.client, task_queue=name, workflows=[Complaint], activities=memory.activities):
-        yield name
 
 
 @pytest.mark.parametrize("reapply", [False, True])
