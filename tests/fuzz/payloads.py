@@ -34,8 +34,8 @@ OTHERS: dict[str, Any] = {
 """Workflows besides Complaint that anybody may start by name, and what fits them more or less."""
 
 
-def start_of(reference: str) -> dict[str, Any]:
-    """A sound start."""
+def start_of(reference: str, **fields: Any) -> dict[str, Any]:
+    """A sound start, with other fields where they are given."""
     return {
         "contract": "maintenance-service",
         "reference": reference,
@@ -45,7 +45,7 @@ def start_of(reference: str) -> dict[str, Any]:
         "channel": "wechat",
         "received_at": datetime.now(UTC).isoformat(),
         "content": "It leaks.",
-    }
+    } | fields
 
 
 def texts_of(model: type[Value]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from temporalio.common import RawValue
 from temporalio.service import RPCError
 
 from deploy.temporal import binary
+from tests.fuzz.payloads import start_of
 from tests.starter.conftest import Cli, command_line, environment
 from tests.support.history import unharmed
 from tests.support.system import SHIPPED, System
@@ -35,19 +36,6 @@ def raw(data: bytes, encoding: bytes = b"json/plain") -> RawValue:
 def new() -> str:
     """A reference that no other test has."""
     return f"R-{uuid4().hex[:12]}"
-
-
-def start_of(reference: str, **fields: Any) -> dict[str, Any]:
-    return {
-        "contract": "maintenance-service",
-        "reference": reference,
-        "kind": "complaint",
-        "category": "product_quality",
-        "level": "2",
-        "channel": "wechat",
-        "received_at": datetime.now(UTC).isoformat(),
-        "content": "It leaks.",
-    } | fields
 
 
 STARTS: list[tuple[dict[str, Any], str]] = [
