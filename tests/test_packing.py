@@ -72,7 +72,7 @@ async def test_histories_from_before_are_read() -> None:
 )
 async def test_what_cannot_be_unpacked_is_handed_on(payload: Payload) -> None:
     """Whatever a sender calls packed reaches our own code, which refuses it; nothing fails to decode before that."""
-    (value,) = await DATA_CONVERTER.decode([payload], [Any])  # type: ignore[list-item]
+    (value,) = await DATA_CONVERTER.decode([payload], [Any])
     assert isinstance(value, RawValue)
 
 
