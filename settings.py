@@ -186,7 +186,8 @@ class Settings(Keys):
     """Whom to tell that a canary's warning arrived, as healthchecks.io wants it: GET, `/fail` behind it when not."""
 
     temporal_ui_url: str | None = None
-    """Address of Temporal's Web UI; without it a mail carries no link to the case."""
+    """Address of Temporal's Web UI; without it no mail and no page leads there. Mails of other parties than the handler
+    never do."""
 
     webhook_allow: str = ""
     """Hosts and networks, separated by commas, that webhooks may reach though they are private, and without TLS:
