@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Awaitable, Callable
-from ipaddress import IPv6Address, ip_address
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from starter.api.limits import Limits
 from starter.api.problems import respond, slower
+from starter.limits import Limits, origin
 
 LOGGER = logging.getLogger("ombud.api")
 
@@ -21,20 +20,6 @@ LONGEST_ADDRESS = 4_096
 
 LARGEST_BODY = 2_000_000
 """Bytes; the largest input a complaint takes has some 1.5 million."""
-
-
-def origin(scope: Scope) -> str:
-    """Who asks, for counting: the address; of IPv6 the network of it, since one household has 2⁶⁴ of them."""
-    host = scope["client"][0] if scope.get("client") else ""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return str(host)
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return f"{IPv6Address(int(address) >> 64 << 64)}/64"
 
 
 class Guard:

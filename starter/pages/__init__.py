@@ -43,6 +43,6 @@ class Pages:
             page.mount(router)
         return router
 
-    def problem(self, request: Request, error: Exception) -> HTMLResponse:
+    async def problem(self, request: Request, error: Exception) -> HTMLResponse:
         """The page for who cannot be shown the one asked for."""
-        return self._ground.problem(request, error)
+        return await self._ground.problem(request, error)
