@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from starter import mistakes
 from starter.api.problems import respond, slower
 from starter.limits import Limits, origin
 
@@ -47,9 +47,7 @@ class Guard:
         except ClientDisconnect:
             return
         except Exception as error:  # noqa: BLE001  the last net
-            # Neither the message nor the values of a mistake go to the log: either may hold what a customer wrote.
-            trace = "".join(traceback.format_tb(error.__traceback__))
-            LOGGER.error("a mistake of ours: %s in %s\n%s", type(error).__name__, scope.get("method"), trace)  # noqa: TRY400
+            mistakes.log(LOGGER, error, scope)
             if begun:
                 raise ConnectionAbortedError from None  # half an answer must not look like a whole one
             detail = "A mistake of Ombud's own; it is in its log. Send it again, and tell operations if it stays."
@@ -65,7 +63,7 @@ class Guard:
                 414, "address-too-long", f"The address is longer than {LONGEST_ADDRESS:,} bytes; shorten it."
             )
         length = Headers(scope=scope).get("content-length", "0")
-        if not length.isdigit() or int(length[:20]) > LARGEST_BODY:
+        if not length.isdecimal() or int(length[:20]) > LARGEST_BODY:
             return too_large()
         return None
 

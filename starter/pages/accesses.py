@@ -23,9 +23,9 @@ def address_of(request: Request) -> str:
 
 def page_of(request: Request) -> tuple[Purpose, str] | None:
     """Which page an address leads to, and the token in it; nothing for an address without a page."""
-    _, first, *rest = request.scope["path"].split("/")
+    first, _, rest = request.scope["path"].lstrip("/").partition("/")
     purpose = BY_PATH.get(first)
-    return (purpose, rest[0]) if purpose and rest else None
+    return (purpose, rest.partition("/")[0]) if purpose else None
 
 
 async def record(db: AsyncConnection, page: Purpose, subject: str, person: str, address: str | None) -> None:

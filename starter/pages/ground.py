@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -37,6 +38,11 @@ TEXT_LIMIT = 512 * 1024
 
 ACTING = 5
 """Forms told to complaints at the same time. Each holds a connection meanwhile; the others stay free for reading."""
+
+LONGEST_HEADER = 1_000
+"""Characters of the languages that a browser takes; it has a handful."""
+
+_WEIGHT = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 
 POLICY = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 """What a page may load: nothing but its own style."""
@@ -150,11 +156,23 @@ class Ground:
         wait = await self.turned_away(request, error.refused, error.complaint) if error.refused else 0
         if wait:
             error = PageError("too_often", 429)
-        language: Language = "zh-CN" if request.headers.get("accept-language", "").startswith("zh") else "en"
+        language = preferred(request.headers.get("accept-language", ""))
         page = self.page("problem.html", language, UTC, error.status, problem=error.problem)
         if wait:
             page.headers["Retry-After"] = str(wait)
         return page
+
+
+def preferred(languages: str) -> Language:
+    """The language of ours that a browser prefers, of those that it says it takes (RFC 9110, 12.5.4)."""
+    wanted: dict[Language, float] = {"en": 0.0, "zh-CN": 0.0}
+    for one in languages[:LONGEST_HEADER].lower().split(","):
+        name, _, weight = one.strip().partition(";")
+        ours: Language | None = "zh-CN" if name[:2] == "zh" else "en" if name[:2] == "en" else None
+        if ours:
+            found = _WEIGHT.fullmatch(weight.strip())
+            wanted[ours] = max(wanted[ours], float(found[1]) if found else 1.0 if not weight else 0.0)
+    return "zh-CN" if wanted["zh-CN"] > wanted["en"] else "en"
 
 
 async def form_of(request: Request, limit: int = FORM_LIMIT) -> dict[str, list[str]]:

@@ -31,6 +31,9 @@ LISTS: tuple[List, ...] = (
 )
 """What could be abused, for the principal to see (invariants 2, 5, 7; rules 15, 60)."""
 
+LONGEST_NUMBER = 6
+"""Digits of the number of a page."""
+
 Form = Mapping[str, Sequence[str]]
 
 
@@ -49,9 +52,9 @@ class PrincipalPage:
         router.add_api_route("/p/{token}/case/{reference}", self.case, methods=["GET", "HEAD"])
         router.add_api_route("/p/{token}/case/{reference}", self.act_on, methods=["POST"])
 
-    async def show(self, token: str, request: Request, page: int = 1) -> HTMLResponse:
+    async def show(self, token: str, request: Request, page: str = "1") -> HTMLResponse:
         """What waits, the open cases and the lists."""
-        return await self._overview(token, address_of(request), max(1, page))
+        return await self._overview(token, address_of(request), _page(page))
 
     async def act(self, token: str, request: Request) -> HTMLResponse:
         """Answer or contest a request, or answer a late report."""
@@ -190,6 +193,11 @@ class PrincipalPage:
     def _page(self, name: str, who: Principal, status: int, **values: Any) -> HTMLResponse:
         zone = zone_of(who.reader.zone, who.zone)
         return self._ground.page(name, who.reader.language, zone, status, who=who, now=datetime.now(UTC), **values)
+
+
+def _page(given: str) -> int:
+    """A page of the open cases; the first one for what is no number of one."""
+    return max(1, int(given)) if given.isascii() and given.isdigit() and len(given) <= LONGEST_NUMBER else 1
 
 
 def _first(form: Form | None) -> dict[str, str]:
