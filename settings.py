@@ -210,6 +210,10 @@ class Settings(Keys):
     """The release that a worker is of, such as `0.1.0`. With it the worker is a version of `deployment`: it gets work
     once `ombud release current` said so, and all open complaints with it. Without it workers have no versions
     (docs/upgrades.md says when that is right)."""
+    erasures_file: Path | None = None
+    """A file apart from Postgres to which `ombud erase` adds what it erased, so that it can be erased again after a
+    restore (docs/backup.md). `ombud up` keeps one in its data folder."""
+
     data_dir: Path = Path("data")
     """The folder of the one-machine system."""
 
