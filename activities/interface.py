@@ -9,6 +9,7 @@ from rules.commands import OpenComplaint
 from rules.contract import Stage
 from rules.ledger import Entry
 from rules.values import Instant, Value
+from wire.packing import Packed
 
 REGISTER = "register"
 REJECT = "reject"
@@ -16,6 +17,7 @@ RECORD = "record"
 LOAD = "load"
 REVIVE = "revive"
 DELIVER = "deliver"
+LOOK = "look"
 DISPATCH = "dispatch"
 SWEEP = "erase_what_is_due"
 FORGET = "forget_what_was_erased"
@@ -77,7 +79,7 @@ class Registration(Value):
     recorded_at: Instant
 
 
-class Registered(Value):
+class Registered(Value, Packed):
     """Whether this is a new complaint, and the contract version that it is pinned to."""
 
     standing: Literal["new", "duplicate", "conflict", "unknown contract"]
@@ -139,7 +141,8 @@ class Delivered(Value):
     provider takes no more mails for now. When nothing waits yet: until the person's next shift, for which something
     does."""
     quiet_seconds: float = 0
-    """What gathers may leave sooner once nothing more has come for so long; 0 when it may not."""
+    """What gathers leaves once nothing more has come for so long: after `hold_seconds` a look (LOOK) tells. 0 when it
+    waits for something else."""
     message: str = ""
     """The message that came to its end in this round, and its entries: should Postgres lose them, they stand here."""
     entries: tuple[Entry, ...] = ()
@@ -162,7 +165,7 @@ class Stream(Value):
     complaint: str
 
 
-class Ledger(Value):
+class Ledger(Value, Packed):
     """A complaint's entries, in order."""
 
     entries: tuple[Entry, ...]

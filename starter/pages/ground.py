@@ -23,7 +23,7 @@ from settings import Settings
 from starter.limits import Limits
 from starter.pages.accesses import page_of, refusal
 from starter.refusals import Refusals
-from storage import contracts, posts
+from storage import contracts, directory
 from storage.content import Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 from storage.directory import Person
@@ -122,7 +122,7 @@ class Ground:
 
     async def person(self, db: AsyncConnection, id_: str) -> Person:
         """Whom a link was sent to. Raises PageError for one whom the directory does not know any more."""
-        person = await posts.person(db, id_)
+        person = await directory.person(db, id_)
         if person is None:
             raise PageError("gone", 410, "not in the directory")
         return person

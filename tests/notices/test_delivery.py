@@ -18,9 +18,10 @@ from temporalio.worker import Worker
 from activities.interface import Delivered, post_id
 from activities.mailer import Mailer
 from activities.poke import poke
+from activities.post import PostOffice
 from rules.law import InForce
-from storage import contracts, posts
-from storage.database import create_engine, transaction
+from storage import contracts, directory, posts, rounds, unclaimed
+from storage.database import create_engine, questions, transaction
 from storage.ledger import message_stream
 from templates.rendering import Renderer
 from tests.support.desk import PEOPLE, Desk, missed
@@ -43,9 +44,23 @@ def proposed(reference: str = "R-1", in_force: InForce | None = None) -> Story:
     return story
 
 
-async def held(connection: AsyncConnection, person: str) -> list[posts.Group]:
+async def held(connection: AsyncConnection, person: str) -> list[unclaimed.Group]:
     """What waits for a person now."""
-    return (await posts.behind(connection, datetime.now(UTC), person)).persons[person]
+    return (await unclaimed.behind(connection, datetime.now(UTC), person)).persons[person]
+
+
+async def look(office: PostOffice, person: str, before: Delivered) -> Delivered:
+    """Whether more has come since a round or a look."""
+    seen = before.waiting, before.quiet_seconds
+    looked: Delivered = await ActivityEnvironment().run(office.look, person, *seen)
+    return looked
+
+
+def urgent(reference: str) -> Story:
+    """A case whose first rung must not wait for company."""
+    story = Story()
+    story.open("2026-03-02 10:00", reference=reference, level="3", kind="complaint")
+    return story
 
 
 def body(mail: EmailMessage, kind: str = "plain") -> str:
@@ -90,25 +105,25 @@ async def test_a_crowd_travels_in_one_mail(desk: Desk) -> None:
 
 async def test_no_line_is_lost_to_the_limit_of_one_mail(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not fit into one mail is said to wait, and leaves with the next."""
-    monkeypatch.setattr(posts, "MOST", 2)
+    monkeypatch.setattr(unclaimed, "MOST", 2)
     await desk.record(*(missed(f"R-{n}") for n in range(5)))
-    rounds = [await desk.deliver("cy") for _ in range(3)]
-    assert [(r.sent, r.waiting) for r in rounds] == [(1, 3), (1, 1), (1, 0)]
+    done = [await desk.deliver("cy") for _ in range(3)]
+    assert [(r.sent, r.waiting) for r in done] == [(1, 3), (1, 1), (1, 0)]
     claimed = await desk.rows("SELECT DISTINCT message FROM notices WHERE role = 'handler.manager'")
     assert len(claimed) == 3
 
 
 async def test_no_message_left_behind_is_forgotten(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Invariant 21: of two messages claimed before a crash the first round says that another waits, and it leaves."""
-    monkeypatch.setattr(posts, "MOST", 1)
+    monkeypatch.setattr(unclaimed, "MOST", 1)
     await desk.record(missed("R-1"), missed("R-2"))
     async with transaction(desk.engine) as connection:
-        who = await posts.person(connection, "cy")
+        who = await directory.person(connection, "cy")
         assert who is not None
         for _ in range(2):
             await desk.office._claim(connection, who, await held(connection, "cy"), datetime.now(UTC))
-    rounds = [await desk.deliver("cy") for _ in range(2)]
-    assert [(r.sent, r.waiting) for r in rounds] == [(1, 1), (1, 0)]
+    done = [await desk.deliver("cy") for _ in range(2)]
+    assert [(r.sent, r.waiting) for r in done] == [(1, 1), (1, 0)]
 
 
 async def test_what_follows_a_mail_gathers_unless_it_is_urgent(desk: Desk) -> None:
@@ -120,9 +135,7 @@ async def test_what_follows_a_mail_gathers_unless_it_is_urgent(desk: Desk) -> No
     held = await desk.deliver("cy", office)
     assert (held.sent, held.waiting) == (0, 1)
     assert 0 < held.hold_seconds <= 3600
-    urgent = Story()
-    urgent.open("2026-03-02 10:00", reference="R-3", level="3", kind="complaint")
-    await desk.record(urgent)
+    await desk.record(urgent("R-3"))
     assert (await desk.deliver("cy", office)).sent == 1
     said = body(desk.sink.messages[1].message)
     assert said.index("R-3") < said.index("R-2")
@@ -130,16 +143,66 @@ async def test_what_follows_a_mail_gathers_unless_it_is_urgent(desk: Desk) -> No
 
 async def test_it_waits_the_longer_for_company_the_more_mails_there_were(desk: Desk) -> None:
     """A second of quiet ends the first gathering, two the next: what trickles in does not become a mail each. What has
-    gathered leaves, and the round that sends a mail says how long what came meanwhile is to wait."""
+    gathered leaves."""
     office = desk.office_of(Mailer(desk.settings), gather=timedelta(seconds=15))
     await desk.record(missed("R-1"))
     assert (await desk.deliver("cy", office)).quiet_seconds == 0
     for number, quiet in enumerate((1, 2, 4, 8, 15, 15), 2):
         await desk.record(missed(f"R-{number}"))
         held = await desk.deliver("cy", office)
-        assert (held.sent, held.quiet_seconds) == (0, quiet)
+        assert (held.sent, held.waiting, held.quiet_seconds) == (0, 1, quiet)
+        assert await look(office, "cy", held) == Delivered(waiting=1)
         assert (await ActivityEnvironment().run(office.deliver, "cy", True)).sent == 1
     assert len(desk.sink.messages) == 7
+
+
+async def test_a_look_sees_whether_more_has_come(desk: Desk) -> None:
+    """What gathers waits on, and longer, while more comes; it leaves when nothing did, when its time is up, or when
+    something urgent came."""
+    start = datetime.now(UTC)
+    at = {"now": start}
+    office = desk.office_of(Mailer(desk.settings), gather=timedelta(seconds=15), clock=lambda: at["now"])
+    await desk.record(missed("R-1"))
+    assert (await desk.deliver("cy", office)).sent == 1
+    await desk.record(missed("R-2"))
+    held = await desk.deliver("cy", office)
+    for number, quiet in enumerate((2, 4, 4), 3):
+        await desk.record(missed(f"R-{number}"))
+        at["now"] += timedelta(seconds=held.hold_seconds)
+        held = await look(office, "cy", held)
+        assert (held.waiting, held.quiet_seconds) == (number - 1, quiet)
+        assert 0 < held.hold_seconds <= quiet
+    assert await look(office, "cy", held) == Delivered(waiting=4)
+    await desk.record(missed("R-6"))
+    at["now"] = start + timedelta(seconds=16)
+    assert (await look(office, "cy", held)).hold_seconds == 0
+    at["now"] = start + timedelta(seconds=9)
+    await desk.record(urgent("R-7"))
+    assert (await look(office, "cy", held)).hold_seconds == 0
+    assert len(desk.sink.messages) == 1
+
+
+async def test_a_round_says_that_it_comes_by_itself(desk: Desk) -> None:
+    """While notices gather, whoever records more need not poke; a round takes the word back before it reads, and one
+    that was lost is believed for a minute."""
+    office = desk.office_of(Mailer(desk.settings), gather=timedelta(seconds=15))
+
+    async def coming(now: datetime) -> set[str]:
+        async with questions(desk.engine) as connection:
+            return await rounds.gathering(connection, ["cy", "di"], now)
+
+    await desk.record(missed("R-1"))
+    await desk.deliver("cy", office)
+    assert await coming(datetime.now(UTC)) == set()
+    await desk.record(missed("R-2"))
+    held = await desk.deliver("cy", office)
+    now = datetime.now(UTC)
+    assert await coming(now) == {"cy"}
+    await look(office, "cy", held)
+    assert await coming(now + timedelta(seconds=60)) == {"cy"}
+    assert await coming(now + timedelta(seconds=80)) == set()
+    await ActivityEnvironment().run(office.deliver, "cy", True)
+    assert await coming(now) == set()
 
 
 async def test_a_temporary_refusal_is_tried_again(desk: Desk) -> None:
@@ -308,8 +371,8 @@ async def test_roles_are_resolved_when_the_message_is_made(desk: Desk) -> None:
     assert (await desk.deliver("cy")).sent == 0
     assert (await desk.deliver("ann")).sent == 1
     async with transaction(desk.engine) as connection:
-        behind = await posts.behind(connection, datetime.now(UTC))
-        assert await posts.who_waits(connection, behind) == ["bo"]
+        behind = await unclaimed.behind(connection, datetime.now(UTC))
+        assert await unclaimed.who_waits(connection, behind) == ["bo"]
 
 
 PAST = "    shifts: [{from: 2026-01-01, to: 2026-03-03}]"
@@ -359,7 +422,7 @@ async def test_who_was_there_all_the_time_is_not_poked_again(desk: Desk) -> None
     for text, late in ((people, set()), (off_duty("cy", people), {"di"})):
         await desk.people(text)
         async with transaction(desk.engine) as connection:
-            behind = await posts.behind(connection, datetime.now(UTC), "di")
+            behind = await unclaimed.behind(connection, datetime.now(UTC), "di")
         assert behind.late == late
 
 
@@ -407,10 +470,10 @@ async def test_what_one_round_holds_no_other_round_claims(desk: Desk) -> None:
     """Invariant 12: while one round is claiming, another sees only what came since."""
     await desk.record(missed("R-1"))
     async with transaction(desk.engine) as first:
-        taken = await posts.waiting(first, await held(first, "cy"))
+        taken = await unclaimed.take(first, await held(first, "cy"))
         await desk.record(missed("R-2"))
         async with transaction(desk.engine) as second:
-            free = await posts.waiting(second, await held(second, "cy"))
+            free = await unclaimed.take(second, await held(second, "cy"))
     assert [notice.key.split("/")[1] for notice in taken] == ["R-1"]
     assert [notice.key.split("/")[1] for notice in free] == ["R-2"]
 
@@ -494,7 +557,7 @@ async def test_a_poke_starts_the_post_of_a_person(desk: Desk) -> None:
     heir = f"heir.{desk.queue[-8:]}"
     await desk.people(PEOPLE.replace("  cy: ", f"  {heir}: ").replace("[cy]", f"[{heir}]"))
     async with transaction(desk.engine) as connection:
-        assert heir in await posts.who_waits(connection, await posts.behind(connection, datetime.now(UTC)))
+        assert heir in await unclaimed.who_waits(connection, await unclaimed.behind(connection, datetime.now(UTC)))
     queue = f"post-{desk.queue}"
     async with Worker(desk.client, task_queue=queue, workflows=[Post], activities=desk.office.activities):
         await poke(desk.client, queue, heir)
