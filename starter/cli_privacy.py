@@ -211,6 +211,11 @@ async def _erase(complaint: str | None, complainant: str | None, by: Actor, reas
                 if len(wanted) == 1:
                     raise
                 kept.append(str(error))
+    if not settings.erasures_file:
+        typer.echo(
+            "OMBUD_ERASURES_FILE is not set: a restore of an older dump would bring this back (docs/backup.md).",
+            err=True,
+        )
     if kept:
         raise Refused("\n".join(kept))
 

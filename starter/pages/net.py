@@ -41,6 +41,8 @@ class Net:
             await self._app(scope, receive, sending)
         except ClientDisconnect:
             return
+        except ConnectionAbortedError:  # half an answer of the API, which has said so in its log
+            raise
         except Exception as error:  # noqa: BLE001  the last net
             mistakes.log(LOGGER, error, scope)
             if begun:

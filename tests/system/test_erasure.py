@@ -188,6 +188,7 @@ async def test_on_the_command_line(system: System, ombud: Ombud, tmp_path: Path)
     assert f"{held} is held until 2" in done.err
     done = await cli("erase", "--complainant", person, "--yes", *by)
     assert done.code == 1
+    assert "a restore of an older dump would bring this back" in done.err
     assert f"{free}: erased" in done.out
     assert f"{held} is held" in done.err
     assert (await cli("hold", "lift", held, *by)).out == f"{held}: 1 hold lifted\n"
