@@ -186,7 +186,8 @@ class Settings(Keys):
     """Whom to tell that a canary's warning arrived, as healthchecks.io wants it: GET, `/fail` behind it when not."""
 
     temporal_ui_url: str | None = None
-    """Address of Temporal's Web UI; without it a mail carries no link to the case."""
+    """Address of Temporal's Web UI; without it no mail and no page leads there. Mails of other parties than the handler
+    never do."""
 
     webhook_allow: str = ""
     """Hosts and networks, separated by commas, that webhooks may reach though they are private, and without TLS:
@@ -209,6 +210,10 @@ class Settings(Keys):
     """The release that a worker is of, such as `0.1.0`. With it the worker is a version of `deployment`: it gets work
     once `ombud release current` said so, and all open complaints with it. Without it workers have no versions
     (docs/upgrades.md says when that is right)."""
+    erasures_file: Path | None = None
+    """A file apart from Postgres to which `ombud erase` adds what it erased, so that it can be erased again after a
+    restore (docs/backup.md). `ombud up` keeps one in its data folder."""
+
     data_dir: Path = Path("data")
     """The folder of the one-machine system."""
 

@@ -81,7 +81,8 @@ class Circulars:
                 by="/".join(filter(None, (circular.by.role, circular.by.person))),
                 sent_at=asked.sent_at,
             )
-            there = await circulars.begin(connection, self._vault, head, circular.why)
+            start = circular.model_dump_json(exclude_none=True)
+            there = await circulars.begin(connection, self._vault, head, circular.why, start)
             if there.digest != asked.digest:
                 other = f"Circular {asked.id} was sent on {there.sent_at:%Y-%m-%d %H:%M} UTC with other content."
                 return Addressed(refusal=f"{other} Give a new one an id of its own.")

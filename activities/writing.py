@@ -11,7 +11,7 @@ from temporalio import activity
 from activities.interface import complaint_id
 from activities.mailer import compose
 from rules.contract import Contract
-from rules.sight import PRINCIPAL
+from rules.sight import PRINCIPAL, sight
 from settings import Settings
 from storage import contracts, crowds, posts
 from storage.content import ErasedError, Vault
@@ -76,7 +76,7 @@ class Writer:
         content = ""
         if contract and contract.privacy.content_in_mail:
             content = await self._excerpt(db, told["notice_complaint"])
-        return line_of(told, contract, who.language, urls=self._urls(told["notice_complaint"], who.id), content=content)
+        return line_of(told, contract, who.language, urls=self._urls(told, who.id), content=content)
 
     def _principal_urls(self, lines: Sequence[Line], person: str) -> tuple[Onward, ...]:
         """The pages of the contracts in whose principal's name the recipient is told."""
@@ -112,5 +112,8 @@ class Writer:
         """Where the Web UI shows a complaint; nothing when nobody said where that is."""
         return web_ui(self._ui_url, self._namespace, complaint_id(*complaint.split("/", 1)))
 
-    def _urls(self, complaint: str, person: str) -> Urls:
-        return Urls(self.case_url(complaint), self._files.url(Addressed(complaint, person)))
+    def _urls(self, told: posts.Told, person: str) -> Urls:
+        """The file of the case for everybody; Temporal's Web UI only for whom it shows nothing that is not theirs."""
+        complaint = told["notice_complaint"]
+        ui = self.case_url(complaint) if sight([told["notice_role"]]).internal else ""
+        return Urls(ui, self._files.url(Addressed(complaint, person)))

@@ -72,6 +72,7 @@ async def _servers(supervisor: Supervisor, folder: DataFolder, ports: Ports, *, 
         "OMBUD_BUILD_ID": "",  # one worker, which is stopped before another starts, needs no versions
         "OMBUD_DATA_DIR": str(folder.path),
         "OMBUD_DATABASE_URL": database,
+        "OMBUD_ERASURES_FILE": str(folder.path / "erasures.jsonl"),
         "OMBUD_HTTP_PORT": str(ports.pages),
         "OMBUD_TASK_QUEUE": "ombud",
         "OMBUD_TEMPORAL_UI_URL": f"http://{LOOPBACK}:{ports.temporal_ui}",

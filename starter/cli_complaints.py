@@ -90,6 +90,7 @@ def tell(
 ) -> None:
     """Tell a complaint what was done; it judges its clocks by it. With --incident, tell many the same."""
     from rules.commands import COMMANDS
+    from rules.commands.naming import unknown
     from starter import cli_circulars, fields
     from starter.errors import Invalid
 
@@ -98,7 +99,7 @@ def tell(
     if not command:
         raise Invalid("Name the command: ombud tell CONTRACT/REFERENCE COMMAND, or ombud tell --incident ID COMMAND.")
     if command not in COMMANDS:
-        raise Invalid(f"Unknown command {command!r}; there are {', '.join(COMMANDS)}.")
+        raise Invalid(unknown(command))
     role, _, person = (by or "").partition("/")
     given = {
         "text": fields.read_text("-") if text == "-" else text,

@@ -1,4 +1,4 @@
-"""`ombud erase`, `ombud hold` and `ombud retention`: what becomes of what customers said."""
+"""`ombud erase`, `ombud erasures`, `ombud hold` and `ombud retention`: what becomes of what customers said."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,7 @@ Reason = Annotated[str, typer.Option(help="Why, in words without names: they out
 
 def mount(app: typer.Typer) -> None:
     app.command()(erase)
+    app.command()(erasures)
     app.command()(retention)
     app.add_typer(hold, name="hold")
 
@@ -39,14 +41,37 @@ def erase(
     reason: Reason,
     complaint: Annotated[str | None, typer.Argument(metavar="[CONTRACT/REFERENCE]")] = None,
     complainant: Annotated[str | None, typer.Option(metavar="ID", help="Every complaint of this person.")] = None,
+    again: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Every complaint of a list of erasures, after a restore.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: nothing brings it back.")] = False,
 ) -> None:
     """Erase what a customer said, for good: in Postgres, in mails and in Temporal. Times and outcomes stay."""
+    from starter.erasures import read
     from starter.errors import Invalid
 
-    if (complaint is None) == (complainant is None):
-        raise Invalid("Name one complaint as CONTRACT/REFERENCE, or --complainant ID for all of that person.")
-    asyncio.run(_erase(complaint, complainant, actor(by), reason, yes=yes))
+    if sum(one is not None for one in (complaint, complainant, again)) != 1:
+        raise Invalid(
+            "Name one complaint as CONTRACT/REFERENCE, --complainant ID for all of that person, or --again FILE for "
+            "all of a list."
+        )
+    if again is not None:
+        asyncio.run(_erase_again(read(again), actor(by), reason, yes=yes))
+    else:
+        asyncio.run(_erase(complaint, complainant, actor(by), reason, yes=yes))
+
+
+def erasures() -> None:
+    """List every erasure on record, for `ombud erase --again` after a restore: keep it apart from Postgres."""
+    from starter.erasures import line_of
+    from storage import erasure
+
+    async def run() -> list[tuple[str, datetime]]:
+        async with _vault() as (connection, _):
+            return await erasure.done(connection)
+
+    for complaint, at in asyncio.run(run()):
+        print(line_of(complaint, at))
 
 
 @hold.command("set")
@@ -156,8 +181,11 @@ def retention(
 
 
 async def _erase(complaint: str | None, complainant: str | None, by: Actor, reason: str, *, yes: bool) -> None:
+    from datetime import UTC, datetime
+
     from starter.client import Ombud
     from starter.erasing import erase_one
+    from starter.erasures import add
     from starter.errors import NotFound, OmbudError, Refused
     from starter.postgres import settings_in_force
     from storage import erasure
@@ -177,12 +205,44 @@ async def _erase(complaint: str | None, complainant: str | None, by: Actor, reas
         for one in wanted:
             try:
                 print(await erase_one(ombud, Vault(settings.keyring), one, by, reason))
+                if settings.erasures_file:
+                    add(settings.erasures_file, one, datetime.now(UTC))
             except OmbudError as error:
                 if len(wanted) == 1:
                     raise
                 kept.append(str(error))
+    if not settings.erasures_file:
+        typer.echo(
+            "OMBUD_ERASURES_FILE is not set: a restore of an older dump would bring this back (docs/backup.md).",
+            err=True,
+        )
     if kept:
         raise Refused("\n".join(kept))
+
+
+async def _erase_again(wanted: list[str], by: Actor, reason: str, *, yes: bool) -> None:
+    """Each of them as if it were asked for now; what is erased still stays so. Raises Refused with what is left."""
+    from starter.client import Ombud
+    from starter.erasing import erase_one
+    from starter.errors import NotFound, OmbudError, Refused
+    from starter.postgres import settings_in_force
+    from storage.content import Vault
+
+    settings = settings_in_force()
+    if not yes:
+        typer.confirm(f"Erase for good what was said in {len(wanted):,} complaints?", abort=True)
+    unknown, left = 0, []
+    async with Ombud.connect(settings) as ombud:
+        for one in wanted:
+            try:
+                print(await erase_one(ombud, Vault(settings.keyring), one, by, reason))
+            except NotFound:
+                unknown += 1  # opened after the dump: neither its words nor its history came back
+            except OmbudError as error:
+                left.append(str(error))
+    print(f"{len(wanted) - unknown - len(left):,} erased, {unknown:,} not on record, {len(left):,} left")
+    if left:
+        raise Refused("\n".join(left))
 
 
 async def _due() -> list[Due]:

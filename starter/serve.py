@@ -24,7 +24,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from settings import Settings, SettingsError, load_settings
 from starter.api.app import api
-from starter.api.problems import no_route
 from starter.client import Ombud
 from starter.codec_endpoint import codec_endpoint
 from starter.metrics import Metrics
@@ -52,13 +51,14 @@ HEADERS = {
 
 def application(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> FastAPI:
     """Everything that Ombud serves over HTTP."""
-    app = FastAPI(title="Ombud", openapi_url=None, redirect_slashes=False, middleware=[Middleware(WithHeaders)])
     pages = Pages(engine, ombud, settings)
+    around = [Middleware(WithHeaders), pages.net]
+    app = FastAPI(title="Ombud", openapi_url=None, redirect_slashes=False, middleware=around)
     app.include_router(pages.routes)
     app.include_router(Metrics(engine, settings).routes)
     tracing.requests_of(app)
     app.add_exception_handler(PageError, pages.problem)
-    app.add_exception_handler(HTTPException, no_route)
+    app.add_exception_handler(HTTPException, pages.no_page)
     app.mount("/v1", api(engine, ombud, settings))
 
     @app.exception_handler(TemplateError)

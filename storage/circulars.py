@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from rules.calendar_spec import CalendarSpec
 from rules.calendar_years import Years, fingerprint
 from storage import contracts
-from storage.content import Vault
+from storage.content import ErasedError, Vault
 from storage.tables import circulars, complaints, letters
 
 OUTCOMES = ("taken", "refused", "gone")
@@ -56,15 +56,27 @@ class Behind(NamedTuple):
     years: frozenset[int]
 
 
-async def begin(connection: AsyncConnection, vault: Vault, head: Head, why: str | None) -> Any:
-    """The circular under this id as it stands: this one, or the one that was sent before."""
+async def begin(connection: AsyncConnection, vault: Vault, head: Head, why: str | None, start: str = "") -> Any:
+    """The circular under this id as it stands: this one, or the one that was sent before.
+
+    `start` is what its workflow was started with, as JSON: sealed, so that a lost one can be started again.
+    """
     row = {name: getattr(head, name) for name in Head.__slots__}
     made = await connection.scalar(
         insert_or_leave(circulars).values(row).on_conflict_do_nothing().returning(circulars.c.id)
     )
-    if made is not None and why:
-        await vault.seal(connection, {stream_of(head.id): {1: {"why": why}}})
+    texts = {name: said for name, said in (("why", why), ("start", start)) if said}
+    if made is not None and texts:
+        await vault.seal(connection, {stream_of(head.id): {1: texts}})
     return (await connection.execute(select(circulars).where(circulars.c.id == head.id))).one()
+
+
+async def start_of(connection: AsyncConnection, vault: Vault, id_: str) -> str:
+    """What the workflow of a circular was started with, as JSON; nothing for one of a release that did not keep it."""
+    try:
+        return (await vault.read(connection, stream_of(id_))).get(1, {}).get("start", "")
+    except ErasedError:
+        return ""
 
 
 def stream_of(id_: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from sqlalchemy import and_, or_, select, tuple_
+from sqlalchemy import and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules import retention
@@ -20,7 +20,7 @@ from rules.values import Actor
 from storage import contracts, holds
 from storage.content import Vault
 from storage.holds import NoComplaintError
-from storage.ledger import message_stream, stream_of
+from storage.ledger import message_stream, privacy_stream, stream_of
 from storage.privacy_record import lock, put
 from storage.tables import complaints, ledger, links, notices
 
@@ -99,6 +99,13 @@ async def of_complainant(connection: AsyncConnection, complainant: str) -> list[
     """Every complaint of this person, by the id that the backend gave."""
     query = select(complaints.c.id).where(complaints.c.complainant == complainant).order_by(complaints.c.id)
     return list((await connection.scalars(query)).all())
+
+
+async def done(connection: AsyncConnection) -> list[tuple[str, datetime]]:
+    """Every erasure on record: the complaint, and when it was last erased, in that order."""
+    at = func.max(ledger.c.recorded_at)
+    query = select(ledger.c.stream, at).where(ledger.c.type == "erased").group_by(ledger.c.stream).order_by(at)
+    return [(stream.removeprefix(privacy_stream("")), when) for stream, when in await connection.execute(query)]
 
 
 async def carriers(connection: AsyncConnection, complaint: str) -> list[str]:

@@ -248,7 +248,8 @@ async def set_back(connection: AsyncConnection, webhook: str, head: int) -> None
     await connection.execute(made.on_conflict_do_update(index_elements=["webhook"], set_={"position": head}))
 
 
-async def unfinished(connection: AsyncConnection, before: datetime) -> list[str]:
-    """Circulars sent before then that have not ended."""
-    query = select(circulars.c.id).where(circulars.c.finished_at.is_(None), circulars.c.sent_at < before)
-    return list(await connection.scalars(query.order_by(circulars.c.sent_at)))
+async def unfinished(connection: AsyncConnection, before: datetime) -> list[tuple[str, datetime]]:
+    """Circulars sent before then that have not ended, each with when it was sent."""
+    query = select(circulars.c.id, circulars.c.sent_at)
+    query = query.where(circulars.c.finished_at.is_(None), circulars.c.sent_at < before)
+    return [tuple(row) for row in await connection.execute(query.order_by(circulars.c.sent_at))]

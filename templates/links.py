@@ -103,5 +103,13 @@ class Links:
             raise BadLinkError from bad
         return Addressed(str(subject), str(person)), issued + self._page.valid_for
 
+    def signed_for(self, token: str) -> Addressed | None:
+        """What a token was made for, expired or not; nothing for one that was not signed here for this purpose."""
+        try:
+            subject, person = self._signer.loads(token)
+        except (BadData, TypeError, ValueError):
+            return None
+        return Addressed(str(subject), str(person))
+
     def _signing(self, issued: int | None = None) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self._key, salt=self._salt, signer=_Dated, signer_kwargs={"issued": issued})

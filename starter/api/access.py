@@ -18,9 +18,9 @@ from rules.access import Grant, Scope
 from rules.values import Name, Reference
 from starter.api.door import Door
 from starter.api.front import Front
-from starter.api.guard import origin
 from starter.api.problems import ApiError, respond
 from starter.errors import NotFound
+from starter.limits import origin
 from storage import access_log
 from storage.access_log import Access
 from storage.records import Sight, seen_by
@@ -135,5 +135,5 @@ async def denied(request: Request, error: Exception) -> Response:
     """The handler of Denied: on record, then 403."""
     caller: Caller = request.state.caller
     door: Door = request.app.state.door
-    await door.record(caller.access(allowed=False, reason=str(error)))
+    await door.refusals.record(caller.access(allowed=False, reason=str(error)))
     return respond(403, "forbidden", str(error))

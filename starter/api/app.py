@@ -86,6 +86,15 @@ def _described(*middleware: Middleware) -> FastAPI:
     return app
 
 
+def _linked(paths: dict[str, Any]) -> None:
+    """Say that everything about a complaint goes by what it was opened with."""
+    by = {name: f"$request.body#/{name}" for name in ("contract", "reference")}
+    about = (path for address, path in paths.items() if address.startswith("/complaints/{contract}/{reference}"))
+    named = [operation["operationId"] for path in about for operation in path.values()]
+    opened = paths["/complaints"]["post"]["responses"]["201"]
+    opened["links"] = {name: {"operationId": name, "parameters": by} for name in named}
+
+
 def _document(app: FastAPI) -> dict[str, Any]:
     """OpenAPI 3.1: what FastAPI sees, and the bodies, which are read by `starter.api.body` and not by FastAPI."""
     if app.openapi_schema is None:
@@ -111,6 +120,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
             operation["responses"] |= {
                 str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in _SAID
             }
+        _linked(made["paths"])
         components["securitySchemes"] = {
             "token": {"type": "http", "scheme": "bearer", "bearerFormat": "ombud_ID_SECRET"}
         }

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime, timedelta
 
 from fastapi import Request
 
 from rules.access import Grant
 from starter.api.front import Front
-from starter.api.guard import origin
 from starter.api.problems import ApiError, slower
-from starter.errors import OmbudError, Unreachable
-from storage import access_log, tokens
+from starter.errors import Unreachable
+from starter.limits import origin
+from starter.refusals import Refusals
+from storage import tokens
 from storage.access_log import Access
-
-LOGGER = logging.getLogger("ombud.api")
+from storage.database import transaction
 
 FRESH_FOR = timedelta(seconds=1)
 """A token that was found good is not looked up again so soon: it would be a third of what an opening costs."""
@@ -29,9 +28,9 @@ class Door:
 
     def __init__(self, front: Front, fresh_for: timedelta = FRESH_FOR) -> None:
         self.fresh_for = fresh_for
+        self.refusals = Refusals(lambda: transaction(front.engine), front.limits)
         self._front = front
         self._seen: dict[str, tuple[tokens.Stored, datetime]] = {}
-        self._throttled: dict[str, datetime] = {}
 
     async def enter(self, request: Request, action: str) -> Grant:
         """What the token of a request grants. Raises ApiError 401 and 429, Unreachable."""
@@ -41,12 +40,9 @@ class Door:
             presented = _presented(request)
             grant = tokens.prove(await self._find(presented.id, now), presented, now)
         except tokens.UnprovedError as unproved:
-            # Counted after the proof: whoever shares an address with a guesser, behind a proxy say, is not shut out.
-            if wait := await self._front.limits.failed(address):
-                await self.throttled(wait, action, address)
-                raise ApiError(*slower(wait)) from None
             refused = Access(now, "http", action, False, unproved.token, address=address, reason=str(unproved))
-            await self.record(refused)
+            if wait := await self.refusals.attempt(refused):
+                raise ApiError(*slower(wait)) from None
             raise _unproved(unproved) from None
         if wait := await self._front.limits.token(grant.token):
             await self.throttled(wait, action, address, grant.token)
@@ -54,22 +50,8 @@ class Door:
         return grant
 
     async def throttled(self, wait: int, action: str, address: str, token: str | None = None) -> None:
-        """Put it on record that somebody asked too often: once until they may go on, for the record is no target."""
-        now = datetime.now(UTC)
-        if self._throttled.get(token or address, now) > now:
-            return
-        if len(self._throttled) >= MOST_REMEMBERED:
-            self._throttled.clear()
-        self._throttled[token or address] = now + timedelta(seconds=wait)
-        await self.record(Access(now, "http", action, False, token, address=address, reason="too many requests"))
-
-    async def record(self, refused: Access) -> None:
-        """Put a refusal on record; where Postgres is away, in the log, so that none goes unseen."""
-        try:
-            async with self._front.transaction() as connection:
-                await access_log.record(connection, refused)
-        except OmbudError:
-            LOGGER.warning("refused, and Postgres is away: %s", refused)
+        """Put it on record that somebody asked too often."""
+        await self.refusals.throttled(wait, Access(datetime.now(UTC), "http", action, False, token, address=address))
 
     async def _find(self, id_: str, now: datetime) -> tokens.Stored | None:
         """The token as Postgres has it. While Postgres is away, as it was a short while ago: an outage there must not

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from settings import Settings
 from starter.api.cursors import Cursors
-from starter.api.limits import Limits
 from starter.client import Ombud
 from starter.errors import Unreachable
+from starter.limits import Limits
 from storage.content import Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 
@@ -29,13 +29,13 @@ class Front:
         self.limits = Limits(settings)
         self.cursors = Cursors(settings.signing_key.get_secret_value())
         self.streams = asyncio.Semaphore(STREAMS_AT_ONCE)
-        self._engine = engine
+        self.engine = engine
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Raises Unreachable."""
         try:
-            async with transaction(self._engine) as connection:
+            async with transaction(self.engine) as connection:
                 yield connection
         except (PostgresUnreachableError, SchemaMissingError) as error:
             raise Unreachable(str(error)) from None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Awaitable, Callable
-from ipaddress import IPv6Address, ip_address
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from starter.api.limits import Limits
+from starter import mistakes
 from starter.api.problems import respond, slower
+from starter.limits import Limits, origin
 
 LOGGER = logging.getLogger("ombud.api")
 
@@ -21,20 +20,6 @@ LONGEST_ADDRESS = 4_096
 
 LARGEST_BODY = 2_000_000
 """Bytes; the largest input a complaint takes has some 1.5 million."""
-
-
-def origin(scope: Scope) -> str:
-    """Who asks, for counting: the address; of IPv6 the network of it, since one household has 2⁶⁴ of them."""
-    host = scope["client"][0] if scope.get("client") else ""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return str(host)
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return f"{IPv6Address(int(address) >> 64 << 64)}/64"
 
 
 class Guard:
@@ -62,9 +47,7 @@ class Guard:
         except ClientDisconnect:
             return
         except Exception as error:  # noqa: BLE001  the last net
-            # Neither the message nor the values of a mistake go to the log: either may hold what a customer wrote.
-            trace = "".join(traceback.format_tb(error.__traceback__))
-            LOGGER.error("a mistake of ours: %s in %s\n%s", type(error).__name__, scope.get("method"), trace)  # noqa: TRY400
+            mistakes.log(LOGGER, error, scope)
             if begun:
                 raise ConnectionAbortedError from None  # half an answer must not look like a whole one
             detail = "A mistake of Ombud's own; it is in its log. Send it again, and tell operations if it stays."
@@ -80,7 +63,7 @@ class Guard:
                 414, "address-too-long", f"The address is longer than {LONGEST_ADDRESS:,} bytes; shorten it."
             )
         length = Headers(scope=scope).get("content-length", "0")
-        if not length.isdigit() or int(length[:20]) > LARGEST_BODY:
+        if not length.isdecimal() or int(length[:20]) > LARGEST_BODY:
             return too_large()
         return None
 

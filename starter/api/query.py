@@ -48,7 +48,7 @@ def query(model: type[Q]) -> Callable[[Request], Awaitable[Q]]:
 
 
 def _explained(model: type[Query], problem: Any) -> str:
-    name = str(problem["loc"][0])[:100] if problem["loc"] else "query"
+    name = plain(str(problem["loc"][0])) if problem["loc"] else "query"
     if problem["type"] == "extra_forbidden":
         known = ", ".join(model.model_fields) or "none at all"
         return f"{name}: unknown query parameter; this address knows {known}."

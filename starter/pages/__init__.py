@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.middleware import Middleware
 
 from settings import Settings
 from starter.client import Ombud
@@ -12,6 +13,7 @@ from starter.pages.acknowledge import AcknowledgePage
 from starter.pages.case import CasePage
 from starter.pages.desk import DeskPage
 from starter.pages.ground import Ground, PageError
+from starter.pages.net import Net, no_page
 from starter.pages.principal import PrincipalPage
 from starter.pages.standard import StandardPage
 from starter.pages.status import StatusPage
@@ -43,6 +45,15 @@ class Pages:
             page.mount(router)
         return router
 
-    def problem(self, request: Request, error: Exception) -> HTMLResponse:
+    async def problem(self, request: Request, error: Exception) -> HTMLResponse:
         """The page for who cannot be shown the one asked for."""
-        return self._ground.problem(request, error)
+        return await self._ground.problem(request, error)
+
+    async def no_page(self, request: Request, error: Exception) -> Response:
+        """The answer at an address, or to a method, that there is not."""
+        return await no_page(self._ground, request, error)
+
+    @property
+    def net(self) -> Middleware:
+        """What a server puts around everything."""
+        return Middleware(Net, ground=self._ground)

@@ -19,7 +19,7 @@ from rules.contract import Contract, Language
 from starter.acknowledging import LONGEST, Answered, IncompleteError, Result, by_case, chosen_lines, read_form, tell
 from starter.client import Ombud
 from starter.crowd_answers import remind, tell_crowds
-from starter.pages.ground import Ground, PageError, form_of
+from starter.pages.ground import COMPLAINED_ABOUT, Ground, PageError, form_of
 from storage import crowds, directory, posts, used_links
 from storage.directory import Person
 from storage.impartiality import concerns
@@ -96,7 +96,7 @@ class AcknowledgePage:
         message, id_ = self._ground.opened("acknowledge", token)
         async with self._ground.reading() as db:
             if await posts.recipient(db, message) != id_:
-                raise PageError("bad", 404)
+                raise PageError("bad", 404, "sent to somebody else")
             person = await self._ground.person(db, id_)
             told = await posts.told(db, message=message)
             versions = {row["case_version"]: await self._ground.contract(db, row["case_version"]) for row in told}
@@ -130,7 +130,7 @@ class AcknowledgePage:
             written_at=datetime.now(UTC),
         )
         if not letter.lines:
-            raise PageError("withheld", 403)
+            raise PageError("withheld", 403, COMPLAINED_ABOUT)
         return letter, person, _roles(versions, {line.role for line in letter.lines}, person.language)
 
     def _form(

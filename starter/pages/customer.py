@@ -58,7 +58,7 @@ async def customer_of(ground: Ground, db: AsyncConnection, purpose: Purpose, tok
     query = select(complaints.c.version, complaints.c.complainant).where(complaints.c.id == complaint)
     row = (await db.execute(query)).one_or_none()
     if row is None or person not in (ANYBODY, row.complainant):
-        raise PageError("bad", 404)
+        raise PageError("bad", 404, "no case on record" if row is None else "the case is another customer's")
     contract = await ground.contract(db, row.version)
     if contract is None:
         raise PageError("unreadable", 500)

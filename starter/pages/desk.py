@@ -29,6 +29,9 @@ AT_FIRST = 25
 LINES = 200
 """Lines of one list at once; the next ones are one link away."""
 
+YEARS = range(1970, 9999)
+"""Of the times on the lists; Postgres takes no other that a zone would carry over its ends."""
+
 FILTERS = {"category": "category", "level": "level", "owner": "responsible"}
 """Names in the address, and those of the query."""
 
@@ -89,7 +92,8 @@ class DeskPage:
     async def show(self, token: str, request: Request) -> HTMLResponse:
         """The lists as they stand now; with `list` in the address one of them, whole, page by page."""
         (subject, id_), expires_at = self._ground.opened_until("desk", token)
-        chosen = {name: request.query_params.get(name, "") for name in FILTERS}
+        # A NUL stands in nothing that is on record, and Postgres takes none.
+        chosen = {name: request.query_params.get(name, "").replace("\x00", "") for name in FILTERS}
         only = next((name for name in desk.LISTS if name == request.query_params.get("list")), None)
         after = _cursor(request.query_params.get("after", "")) if only else None
         now = datetime.now(UTC).replace(microsecond=0)
@@ -197,6 +201,6 @@ def _cursor(text: str) -> Cursor | None:
         moment_ = datetime.fromisoformat(at)
     except ValueError:
         raise PageError("bad", 404) from None
-    if moment_.tzinfo is None or "\x00" in id_:
+    if moment_.tzinfo is None or moment_.year not in YEARS or "\x00" in id_:
         raise PageError("bad", 404)
     return Cursor(moment_, id_)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -19,6 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from activities.interface import complaint_id
 from rules.contract import Contract, Language
 from settings import Settings
+from starter.limits import Limits
+from starter.pages.accesses import page_of, refusal
+from starter.refusals import Refusals
 from storage import contracts, directory
 from storage.content import Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
@@ -35,17 +39,32 @@ TEXT_LIMIT = 512 * 1024
 ACTING = 5
 """Forms told to complaints at the same time. Each holds a connection meanwhile; the others stay free for reading."""
 
+LONGEST_HEADER = 1_000
+"""Characters of the languages that a browser takes; it has a handful."""
+
+_WEIGHT = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
+
 POLICY = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 """What a page may load: nothing but its own style."""
 
 
-class PageError(Exception):
-    """There is no such page for this visitor: the name of the words that say why, and the HTTP status."""
+COMPLAINED_ABOUT = "complained about"
+"""Why somebody is shown nothing of a case, as the record of accesses has it (rule 37)."""
 
-    def __init__(self, problem: str, status: int) -> None:
+
+class PageError(Exception):
+    """There is no such page for this visitor: the name of the words that say why, and the HTTP status.
+
+    `refused` is why somebody was turned away, as the record of accesses has it; empty where nobody was. `complaint` is
+    what they asked for, where the link stands for something else.
+    """
+
+    def __init__(self, problem: str, status: int, refused: str = "", complaint: str = "") -> None:
         super().__init__(problem)
         self.problem = problem
         self.status = status
+        self.refused = refused
+        self.complaint = complaint
 
 
 class Ground:
@@ -58,6 +77,7 @@ class Ground:
         self.acting = asyncio.Semaphore(ACTING)
         """Held with the connection that waits for a complaint's answer."""
         self.engine = engine
+        self._refusals = Refusals(self._transaction, Limits(settings))
         self._renderer = Renderer()
         self._contracts: dict[str, Contract] = {}
 
@@ -74,9 +94,22 @@ class Ground:
         try:
             return self.links(purpose).opened(token)
         except ExpiredLinkError:
-            raise PageError("expired", 410) from None
+            raise PageError("expired", 410, "expired") from None
         except BadLinkError:
-            raise PageError("bad", 404) from None
+            raise PageError("bad", 404, "no link of ours") from None
+
+    async def turned_away(self, request: Request, reason: str, complaint: str = "") -> int:
+        """Put it on record that a page was not opened (rule 111), or acted on; or else the seconds to wait for whoever
+        tries too often."""
+        if (asked := page_of(request)) is None:
+            return 0
+        page, token = asked
+        return await self._refusals.attempt(
+            refusal(request, page, self.links(page).signed_for(token), reason, complaint)
+        )
+
+    def _transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return transaction(self.engine)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -91,7 +124,7 @@ class Ground:
         """Whom a link was sent to. Raises PageError for one whom the directory does not know any more."""
         person = await directory.person(db, id_)
         if person is None:
-            raise PageError("gone", 410)
+            raise PageError("gone", 410, "not in the directory")
         return person
 
     async def contract(self, db: AsyncConnection, version: str | None) -> Contract | None:
@@ -116,11 +149,30 @@ class Ground:
         policy = f"{POLICY}; style-src 'nonce-{nonce}'"
         return HTMLResponse(page, status, headers={"Content-Security-Policy": policy})
 
-    def problem(self, request: Request, error: Exception) -> HTMLResponse:
-        """The page for who cannot be shown the one asked for, in the language the browser prefers."""
+    async def problem(self, request: Request, error: Exception) -> HTMLResponse:
+        """The page for who cannot be shown the one asked for, in the language the browser prefers; a refusal goes on
+        record."""
         assert isinstance(error, PageError)  # noqa: S101  registered for nothing else
-        language: Language = "zh-CN" if request.headers.get("accept-language", "").startswith("zh") else "en"
-        return self.page("problem.html", language, UTC, error.status, problem=error.problem)
+        wait = await self.turned_away(request, error.refused, error.complaint) if error.refused else 0
+        if wait:
+            error = PageError("too_often", 429)
+        language = preferred(request.headers.get("accept-language", ""))
+        page = self.page("problem.html", language, UTC, error.status, problem=error.problem)
+        if wait:
+            page.headers["Retry-After"] = str(wait)
+        return page
+
+
+def preferred(languages: str) -> Language:
+    """The language of ours that a browser prefers, of those that it says it takes (RFC 9110, 12.5.4)."""
+    wanted: dict[Language, float] = {"en": 0.0, "zh-CN": 0.0}
+    for one in languages[:LONGEST_HEADER].lower().split(","):
+        name, _, weight = one.strip().partition(";")
+        ours: Language | None = "zh-CN" if name[:2] == "zh" else "en" if name[:2] == "en" else None
+        if ours:
+            found = _WEIGHT.fullmatch(weight.strip())
+            wanted[ours] = max(wanted[ours], float(found[1]) if found else 1.0 if not weight else 0.0)
+    return "zh-CN" if wanted["zh-CN"] > wanted["en"] else "en"
 
 
 async def form_of(request: Request, limit: int = FORM_LIMIT) -> dict[str, list[str]]:

@@ -6,16 +6,15 @@ nobody sees what is internal, or a case of another contract.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from starter.client import Ombud
-from starter.pages.accesses import address_of, record
+from starter.pages.accesses import address_of
 from starter.pages.ground import Ground, PageError
 from starter.pages.once import STATUS, IncompleteError, Outcome, mark_of, new_mark, tell_once
 from starter.pages.principal_acts import Act, act_of
@@ -31,6 +30,9 @@ LISTS: tuple[List, ...] = (
     *("reported late", "corrected", "lowered", "withdrawn", "merged", "waived", "waited for us", "demanded"),
 )
 """What could be abused, for the principal to see (invariants 2, 5, 7; rules 15, 60)."""
+
+LONGEST_NUMBER = 6
+"""Digits of the number of a page."""
 
 Form = Mapping[str, Sequence[str]]
 
@@ -50,43 +52,27 @@ class PrincipalPage:
         router.add_api_route("/p/{token}/case/{reference}", self.case, methods=["GET", "HEAD"])
         router.add_api_route("/p/{token}/case/{reference}", self.act_on, methods=["POST"])
 
-    async def show(self, token: str, request: Request, page: int = 1) -> HTMLResponse:
+    async def show(self, token: str, request: Request, page: str = "1") -> HTMLResponse:
         """What waits, the open cases and the lists."""
-        address = address_of(request)
-        return await self._guarded(token, address, self._overview(token, address, max(1, page)))
+        return await self._overview(token, address_of(request), _page(page))
 
     async def act(self, token: str, request: Request) -> HTMLResponse:
         """Answer or contest a request, or answer a late report."""
         form, _ = await form_with_file(request, "file")
-        address = address_of(request)
-        act = self._act(token, address, form, form.get("reference", [""])[0], None, "overview")
-        return await self._guarded(token, address, act)
+        return await self._act(token, address_of(request), form, form.get("reference", [""])[0], None, "overview")
 
     async def act_on(self, token: str, reference: str, request: Request) -> HTMLResponse:
         """Waive a promise of one case, or demand more of it."""
         form, sent = await form_with_file(request, "file")
-        address = address_of(request)
-        return await self._guarded(token, address, self._act(token, address, form, reference, sent, "case"))
+        return await self._act(token, address_of(request), form, reference, sent, "case")
 
-    async def list(self, token: str, name: str, request: Request) -> HTMLResponse:
+    async def list(self, token: str, name: str) -> HTMLResponse:
         """One of the lists, all of it."""
-        return await self._guarded(token, address_of(request), self._list(token, name))
+        return await self._list(token, name)
 
     async def case(self, token: str, reference: str, request: Request) -> HTMLResponse:
         """How one case stands, and what the principal may do about it."""
-        address = address_of(request)
-        return await self._guarded(token, address, self._case(token, address, reference))
-
-    async def _guarded(self, token: str, address: str | None, shown: Awaitable[HTMLResponse]) -> HTMLResponse:
-        """The page; whoever is turned away at the door is on record (rule 111)."""
-        try:
-            return await shown
-        except PageError as refused:
-            if refused.status == HTTPStatus.FORBIDDEN:
-                contract, person = self._ground.opened("principal", token)
-                async with self._ground.reading() as db:
-                    await record(db, "principal", contract, person, address, "without an office of the principal")
-            raise
+        return await self._case(token, address_of(request), reference)
 
     async def _list(self, token: str, name: str) -> HTMLResponse:
         wanted = next((one for one in LISTS if one.replace(" ", "-") == name), None)
@@ -207,6 +193,11 @@ class PrincipalPage:
     def _page(self, name: str, who: Principal, status: int, **values: Any) -> HTMLResponse:
         zone = zone_of(who.reader.zone, who.zone)
         return self._ground.page(name, who.reader.language, zone, status, who=who, now=datetime.now(UTC), **values)
+
+
+def _page(given: str) -> int:
+    """A page of the open cases; the first one for what is no number of one."""
+    return max(1, int(given)) if given.isascii() and given.isdigit() and len(given) <= LONGEST_NUMBER else 1
 
 
 def _first(form: Form | None) -> dict[str, str]:

@@ -16,10 +16,12 @@ from rules.contract import Contract
 from rules.demands import missed, waiting
 from rules.fold import fold
 from rules.ledger import Entry
-from starter.pages.ground import Ground, PageError
+from starter.pages.ground import COMPLAINED_ABOUT, Ground, PageError
 from starter.pages.principal_reader import Principal
 from storage import reading
 from storage.tables import complaints
+
+NO_CASE = "no case of the contract"
 
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -84,13 +86,13 @@ class CaseView:
 async def case_of(ground: Ground, db: AsyncConnection, who: Principal, reference: str, address: str | None) -> CaseView:
     """A case of the reader's own contract, and of no other. Raises PageError."""
     if not _REFERENCE.fullmatch(reference):
-        raise PageError("bad", 404)
+        raise PageError("bad", 404, NO_CASE)
     complaint = f"{who.contract.contract}/{reference}"
     row = (await db.execute(select(complaints).where(complaints.c.id == complaint))).mappings().one_or_none()
     if row is None:
-        raise PageError("bad", 404)
+        raise PageError("bad", 404, NO_CASE)
     if who.reader.id in (row["against"] or "").split():
-        raise PageError("not_yours", 403)
+        raise PageError("not_yours", 403, COMPLAINED_ABOUT, complaint)
     pinned = await ground.contract(db, row["version"]) or who.contract
     who = replace(who, contract=pinned)
     entries = await reading.entries(db, complaint)

@@ -15,7 +15,7 @@ from rules.sight import PRINCIPAL
 from rules.values import Actor
 from starter.pages.accesses import record
 from starter.pages.ground import Ground, PageError
-from starter.pages.reader import Reader, readable
+from starter.pages.reader import NO_OFFICE, Reader, readable
 from storage import directory
 from storage.content import ErasedError, MasterKeyError
 from storage.ledger import stream_of
@@ -114,7 +114,7 @@ async def principal_of(ground: Ground, db: AsyncConnection, token: str) -> Princ
     (name, person), expires_at = ground.opened_until("principal", token)
     reader, found = await readable(ground, db, name, person, expires_at, f"{PRINCIPAL}.")
     if name not in found:
-        raise PageError("not_yours", 403)
+        raise PageError("not_yours", 403, NO_OFFICE)
     known = await directory.stored(db)
     people = {id_: member.name for id_, member in known.people.items()} if known else {}
     return Principal(reader, found[name], expires_at, people)

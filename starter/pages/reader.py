@@ -15,6 +15,8 @@ from starter.pages.ground import Ground, PageError
 from storage import contracts
 from storage.directory import stored
 
+NO_OFFICE = "without an office that may read it"
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -46,7 +48,7 @@ async def reader_of(
         if directory
     }
     if not any(held.values()):
-        raise PageError("not_yours", 403)
+        raise PageError("not_yours", 403, NO_OFFICE)
     titles = (
         of[name].words(of[name].roles[role].title, person.language) for name, roles in held.items() for role in roles
     )

@@ -26,6 +26,15 @@ LONGEST = {"fill_in": 200, "open": 4000}
 """Characters; a form of many questions stays below what a page takes."""
 
 
+SHUT = {
+    "survey_done": "used up",
+    "survey_over": "after the time of the survey",
+    "too_early": "before the time of the survey",
+    "no_survey": "the contract has no survey",
+}
+"""Why a survey is not opened, as the record of accesses has it."""
+
+
 class SurveyPage:
     """`/q/<token>`; the token stands for a complaint and its complainant."""
 
@@ -38,17 +47,17 @@ class SurveyPage:
         router.add_api_route("/q/{token}", self.show, methods=["GET", "HEAD"])
         router.add_api_route("/q/{token}", self.answer, methods=["POST"])
 
-    async def show(self, token: str) -> HTMLResponse:
+    async def show(self, token: str, request: Request) -> HTMLResponse:
         """The questions; or why there is nothing to answer."""
         customer, refusal = await self._customer(token)
-        return self._closed(customer, refusal) if refusal else self._form(customer)
+        return await self._closed(request, customer, refusal) if refusal else self._form(customer)
 
     async def answer(self, token: str, request: Request) -> HTMLResponse:
         """Take the answers, once."""
         form = await form_of(request, TEXT_LIMIT)
         customer, refusal = await self._customer(token)
         if refusal:
-            return self._closed(customer, refusal, 409)
+            return await self._closed(request, customer, refusal, 409)
         try:
             command = _command(customer, form)
         except ValidationError:
@@ -66,7 +75,8 @@ class SurveyPage:
             used = used_links.WHOLE in await used_links.used(db, token)
         return customer, "survey_done" if used else standing(customer, datetime.now(UTC))
 
-    def _closed(self, customer: Customer, refusal: str, status: int = 200) -> HTMLResponse:
+    async def _closed(self, request: Request, customer: Customer, refusal: str, status: int = 200) -> HTMLResponse:
+        await self._ground.turned_away(request, SHUT[refusal])
         outcome = Outcome("stands" if refusal == "survey_done" else "refused", refusal)
         status = 200 if refusal == "survey_done" else status
         return self._ground.page(

@@ -17,7 +17,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.interface import RETENTION, circular_id, complaint_id, post_id, retention_id, webhook_id
+from activities.interface import RETENTION, complaint_id, post_id, retention_id, webhook_id
 from activities.poke import poke, poke_webhook, report
 from activities.schedule import keep_schedules, sweep
 from rules.contract import Contract
@@ -176,18 +176,6 @@ class Around:
                 partial(wake, hook.id),
             )
             for (hook, since), runs in zip(late, running, strict=True)
-            if not runs
-        ]
-
-    async def circulars(self) -> list[tuple[Damage, Heal | None]]:
-        """Circulars that nobody carries any more. What they said is in no table, so people send them again."""
-        async with transaction(self._engine) as connection:
-            open_ = await standing.unfinished(connection, datetime.now(UTC) - standing.GRACE)
-        running = await each([circular_id(id_) for id_ in open_], self._runs)
-        do = "Send it again as it was, under the same id: whoever answered it gives the same answer."
-        return [
-            (Damage("circular stopped", id_, "not finished, and runs nowhere", do), None)
-            for id_, runs in zip(open_, running, strict=True)
             if not runs
         ]
 

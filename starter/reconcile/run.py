@@ -16,6 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.interface import COMPARE, complaint_id
 from starter.client import Ombud
 from starter.reconcile.around import Around, Heal
+from starter.reconcile.circulars import Circulars
 from starter.reconcile.complaints import Complaints, Moved, each, silent
 from starter.reconcile.damage import KINDS, Damage, Report
 from starter.reconcile.mails import Mails
@@ -57,6 +58,7 @@ class Reconciliation:
             client, engine, queue, self.report, thorough=wanted.thorough, second=wanted.second
         )
         self._around = Around(client, engine, queue)
+        self._circulars = Circulars(client, engine, vault, queue)
         self._scribe = Scribe(client, engine, vault, self.report)
         self._mails = Mails(client, engine, vault, self.report)
         self._told: dict[str, Damage] = {}
@@ -73,7 +75,7 @@ class Reconciliation:
             await each(wrong, self._heal_complaint)
         await self._seen_twice(self._around.never_begun)
         await self._heal(await self._mails.look())
-        await self._seen_twice(self._around.mails, self._around.unheard, self._around.hooks, self._around.circulars)
+        await self._seen_twice(self._around.mails, self._around.unheard, self._around.hooks, self._circulars.look)
         await self._heal(await self._around.schedules())
         await self._come_round()
         order = list(KINDS)

@@ -158,6 +158,7 @@ QUERIES: list[tuple[str, str]] = [
     ("by=stage", "by: unknown query parameter"),
     ("sight=all", "sight: unknown query parameter"),
     ("contract[]=x", "unknown query parameter"),
+    ("%07%1b[31mx%C2%85=1", "…: unknown query parameter"),
 ]
 
 

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from settings import Settings
-from tests.fuzz import files, http, tables, temporal, words
+from tests.fuzz import chains, files, http, pages, tables, temporal, words
 from tests.fuzz.target import Tally, Target, tried
 from tests.support import story_machine
 from tests.support.postgres import cluster
@@ -37,7 +37,7 @@ from workflows.search_attributes import ALL
 
 PURE: list[Target] = [*files.TARGETS, *tables.TARGETS, *words.TARGETS]
 LIVE: dict[str, Callable[[System, int, int | None], Awaitable[Tally]]] = {
-    one.__name__.replace("_", " "): one for one in (*temporal.ALL, *http.ALL)
+    one.__name__.replace("_", " "): one for one in (*temporal.ALL, *http.ALL, *chains.ALL, *pages.ALL)
 }
 STORIES = "stories"
 NAMES = [STORIES, *(target.name for target in PURE), *LIVE]

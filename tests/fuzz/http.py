@@ -1,7 +1,6 @@
 """The HTTP API, by its own document: what it allows and what it does not, with tokens of every scope.
 
-Links between operations are not followed: what one answer gives the next request is the address of a complaint, and
-every second request is about one that exists.
+Each request by itself (chains of them: `tests/fuzz/chains.py`); every second one is about a complaint that exists.
 """
 
 from __future__ import annotations
@@ -95,25 +94,29 @@ class _Sender:
                 base_url=self._base, session=self._session, headers=bearer(token) if token else {}, timeout=60
             )
             case.validate_response(answer, checks=CHECKS)
-            self._taken(answer)
+            was_taken = taken(answer)
         except (Exception, FailureGroup) as error:  # noqa: BLE001  whatever else comes of it is a defect
-            self._tally.crashed(_flat(error), case.as_curl_command())
-
-    def _taken(self, answer: Any) -> None:
-        if answer.status_code < 400:
-            self._tally.accepted += 1
+            self._tally.crashed(flat(error), case.as_curl_command())
             return
-        kind = answer.headers["content-type"][0]
-        assert kind == "application/problem+json", kind
-        problem = answer.json()
-        assert problem["status"] == answer.status_code
-        assert problem["type"].startswith("urn:ombud:problem:")
-        clear(problem["detail"][:1_000])
-        assert len(problem["detail"]) < DETAIL
-        self._tally.refused += 1
+        self._tally.accepted += was_taken
+        self._tally.refused += not was_taken
 
 
-def _flat(error: BaseException) -> BaseException:
+def taken(answer: Any) -> bool:
+    """Whether a request was taken. Raises AssertionError for a refusal that is no problem document in clear words."""
+    if answer.status_code < 400:
+        return True
+    kind = answer.headers["content-type"][0]
+    assert kind == "application/problem+json", kind
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    assert problem["type"].startswith("urn:ombud:problem:")
+    clear(problem["detail"][:1_000])
+    assert len(problem["detail"]) < DETAIL
+    return False
+
+
+def flat(error: BaseException) -> BaseException:
     """The first failure of a group, with its words."""
     if isinstance(error, FailureGroup):
         first = error.exceptions[0]

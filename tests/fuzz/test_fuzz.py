@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.fuzz import files, http, tables, temporal, words
+from tests.fuzz import chains, files, http, pages, tables, temporal, words
 from tests.fuzz.target import Tally, Target, tried
 from tests.support.system import System
 
@@ -25,7 +25,7 @@ def test_whatever_is_handed_over_is_taken_or_refused(
     _told(tally, record_property)
 
 
-@pytest.mark.parametrize("send", [*temporal.ALL, *http.ALL], ids=lambda send: send.__name__)
+@pytest.mark.parametrize("send", [*temporal.ALL, *http.ALL, *chains.ALL, *pages.ALL], ids=lambda send: send.__name__)
 async def test_whatever_is_sent_is_answered(
     system: System, send: Live, record_property: Callable[[str, object], None]
 ) -> None:

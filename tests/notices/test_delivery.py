@@ -19,13 +19,14 @@ from activities.interface import Delivered, post_id
 from activities.mailer import Mailer
 from activities.poke import poke
 from activities.post import PostOffice
+from rules.law import InForce
 from storage import contracts, directory, posts, rounds, unclaimed
 from storage.database import create_engine, questions, transaction
 from storage.ledger import message_stream
 from templates.rendering import Renderer
 from tests.support.desk import PEOPLE, Desk, missed
 from tests.support.smtp import DROP, NO_SUCH_USER, TRY_LATER
-from tests.support.story import Story, law
+from tests.support.story import SMALL, Story, law
 from workflows.post import Post
 
 
@@ -33,9 +34,9 @@ class Crash(BaseException):
     """The process dies: nothing after it runs."""
 
 
-def proposed(reference: str = "R-1") -> Story:
+def proposed(reference: str = "R-1", in_force: InForce | None = None) -> Story:
     """A proposal of which the principal is told: the contract counts it once the principal's server accepted it."""
-    story = Story()
+    story = Story(in_force)
     story.open("2026-03-02 10:00", reference=reference, kind="complaint", level="1")
     story.tell("respond", "2026-03-02 10:01")
     story.tell("findings", "2026-03-02 11:00", cause="A loose screw.")
@@ -475,6 +476,27 @@ async def test_what_one_round_holds_no_other_round_claims(desk: Desk) -> None:
             free = await unclaimed.take(second, await held(second, "cy"))
     assert [notice.key.split("/")[1] for notice in taken] == ["R-1"]
     assert [notice.key.split("/")[1] for notice in free] == ["R-2"]
+
+
+async def test_the_web_ui_is_linked_for_the_house_alone(desk: Desk) -> None:
+    """Temporal's Web UI shows all cases and what is internal: the handler's mails lead there, the principal's and a
+    third party's to the file of the case alone, in each of many lines too."""
+    third = law(
+        roles=SMALL["roles"] | {"third_party": {"title": {"en": "Laboratory"}}},
+        notices={"propose": ["principal.responsible_person", "third_party"]},
+    )
+    late = Story(third)
+    late.open("2026-03-02 10:00", reference="R-9")
+    late.live("2026-03-02 10:20")
+    await desk.record(late, *(proposed(f"R-{n}", third) for n in range(6)))
+    apart = PEOPLE.replace("handler.team_lead: [bo]", "handler.team_lead: [ann]")
+    await desk.people(apart + "    third_party: [di]\n")
+    for person, address in (("bo", "bo@example.com"), ("di", "di@example.com"), ("cy", "cy@example.com")):
+        await desk.deliver(person)
+        (mail,) = (mail.message for mail in desk.sink.messages if mail.recipients == (address,))
+        for kind in ("plain", "html"):
+            assert ("https://temporal.example.com" in body(mail, kind)) == (person == "cy"), (person, kind)
+        assert body(mail, "html").count("https://ombud.example.com/c/") == (1 if person == "cy" else 6)
 
 
 async def test_words_of_the_customer_stay_out_unless_the_contract_lets_them_in(desk: Desk) -> None:

@@ -134,6 +134,24 @@ async def test_pages_print(chromium: Browser, shelf: Shelf, reader: str) -> None
                 assert await page.evaluate("document.documentElement.scrollWidth") <= 700, name
 
 
+async def test_a_chart_goes_over_to_the_next_sheet(chromium: Browser, shelf: Shelf) -> None:
+    """What does not fit on the first sheet leaves no half of it empty: the chart breaks between two clocks, never
+    within one, and has its times on top of every sheet."""
+    await filled(shelf)
+    async with shelf.served() as base, shown(chromium, base + path(shelf, "case", "maya.brandt")) as page:
+        await page.emulate_media(media="print")
+        await page.set_viewport_size({"width": 700, "height": 1000})
+        chart = page.locator("figure.line")
+        assert await chart.evaluate("one => getComputedStyle(one).breakInside") == "auto"
+        times = chart.locator(".times")
+        assert await times.evaluate("one => getComputedStyle(one).display") == "table-header-group"
+        clocks = chart.locator(".drawn")
+        assert await clocks.count() > 3
+        breaks = "all => all.map(one => [getComputedStyle(one).breakInside, one.offsetHeight < 100])"
+        assert await clocks.evaluate_all(breaks) == [["avoid", True]] * await clocks.count()
+        assert await chart.evaluate("one => one.offsetWidth") > 650
+
+
 async def test_markup_in_words_and_names_stays_text(chromium: Browser, shelf: Shelf) -> None:
     """What people wrote makes no element, runs nothing and loads nothing, on any page that shows it."""
     await filled(shelf, EVIL)

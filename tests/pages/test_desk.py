@@ -158,8 +158,17 @@ async def test_all_contracts_are_those_of_the_reader(visitor: httpx.AsyncClient,
     assert "D-1" not in shown.text
 
 
-@pytest.mark.parametrize("after", ["x", "2026-01-01~D", "~", "2026-01-01T00:00:00+00:00~%00"])
+@pytest.mark.parametrize(
+    "after", ["x", "2026-01-01~D", "~", "2026-01-01T00:00:00%2B00:00~%00", "0001-01-01T00:00:00%2B14:00~"]
+)
 async def test_a_place_that_is_none_of_ours(visitor: httpx.AsyncClient, shelf: Shelf, after: str) -> None:
     """A changed address is answered with a page that says so, not with an error."""
     shown = await visitor.get(shelf.link("desk", CONTRACT, "maya.brandt") + f"?list=overdue&after={after}")
     assert shown.status_code == 404
+
+
+async def test_a_filter_that_nothing_can_have(visitor: httpx.AsyncClient, shelf: Shelf) -> None:
+    """What Postgres could not even compare finds nothing, or stands for the filter without it."""
+    for name in ("category", "level", "owner"):
+        shown = await visitor.get(shelf.link("desk", CONTRACT, "maya.brandt") + f"?{name}=%00%ed%a0%80")
+        assert shown.status_code == 200

@@ -266,7 +266,7 @@ async def test_only_the_principal_of_this_contract_gets_in(site: Site, reference
     assert other not in (await site.browser.get(home(site))).text
     assert await entries(site, "request_answered") == []
     turned_away = await site.system.rows("SELECT DISTINCT person FROM access_log WHERE NOT allowed ORDER BY person")
-    assert [row["person"] for row in turned_away] == ["ada.novak", "gao.jie", "liu.yan", "maya.brandt"]
+    assert [row["person"] for row in turned_away] == ["ada.novak", "gao.jie", "liu.yan", "maya.brandt", "nobody"]
 
 
 async def test_reading_words_is_on_record(site: Site, reference: str) -> None:

@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from temporalio.client import ScheduleUpdate, ScheduleUpdateInput
+from temporalio.testing import ActivityEnvironment
 
 import activities.post
-from activities.interface import post_id, retention_id, webhook_id
+from activities.circulars import Circulars
+from activities.interface import Addressing, Sending, post_id, retention_id, webhook_id
+from rules.circular import Circular, letter
 from rules.events import EVENTS
+from rules.ledger import digest
 from rules.values import Actor
 from storage import circulars, crowds, feed, recording, registry, standing, webhooks
 from storage.content import Vault
@@ -229,10 +233,62 @@ async def test_schedules_are_kept(settled: System, run: Reconcile) -> None:
     assert (paused.kind, paused.said, paused.outcome) == ("schedule paused", "while the disk is full", "remains")
 
 
-async def test_a_circular_that_stopped_is_told(
+async def test_a_circular_that_was_lost_goes_on(
     settled: System, run: Reconcile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody carries it, and no table knows what it says: people have to send it again, and are told so."""
+    """Lost when one of two complaints had answered: it is started again, the other is told, nobody twice."""
+    monkeypatch.setattr(standing, "GRACE", timedelta())
+    for reference in ("A-1", "A-2"):
+        await _opened(settled, reference=reference, incident="I-7")
+    await eventually(lambda: settled.rows("SELECT 1 FROM complaints HAVING count(*) = 2"))
+    start = Circular(incident="I-7", command="note", body={"text": "We look into it."}, by=Actor(role="handler"))
+    sent_at = datetime.now(UTC)
+    office = Circulars(settled.engine, settled.client, settled.settings)
+    addressing = Addressing(id="c-7", circular=start, digest=digest(start), sent_at=sent_at)
+    await ActivityEnvironment().run(office.address, addressing)
+    letter_ = letter(start, "c-7", sent_at)
+    monkeypatch.setattr("activities.circulars.ROUND", 1)
+    sending = Sending(id="c-7", command="note", body=letter_.model_dump(mode="json", exclude_none=True))
+    await ActivityEnvironment().run(office.send, sending)
+    (stopped,) = (await run()).damages
+    assert (stopped.kind, stopped.where, stopped.outcome) == ("circular stopped", "c-7", "found")
+    applied = await run(apply=True)
+    assert (applied.remaining, [damage.kind for damage in applied.damages]) == (0, ["circular stopped"])
+    await eventually(lambda: settled.rows("SELECT 1 FROM circulars WHERE finished_at IS NOT NULL"))
+    letters = await settled.rows("SELECT complaint, outcome FROM letters ORDER BY complaint")
+    assert [row["outcome"] for row in letters] == ["taken", "taken"]
+    told = "SELECT stream FROM ledger WHERE body ->> 'key' = 'circular/c-7' ORDER BY stream"
+    streams = [row["stream"] for row in await settled.rows(told)]
+    assert streams == [f"complaint/maintenance-service/A-{n}" for n in (1, 2)]
+    assert found(await run()) == set()
+
+
+async def test_a_circular_that_somebody_ended_is_left_alone(
+    settled: System, run: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever terminates a circular in the Web UI means it; so may have whoever did longer ago than Temporal knows."""
+    monkeypatch.setattr(standing, "GRACE", timedelta())
+    await _opened(settled, incident="I-7")
+    await eventually(lambda: settled.rows("SELECT 1 FROM complaints"))
+    office = Circulars(settled.engine, settled.client, settled.settings)
+    start = Circular(incident="I-7", command="note", body={"text": "Wrong words."}, by=Actor(role="handler"))
+    for id_, sent_at in (("c-8", datetime.now(UTC)), ("c-9", datetime.now(UTC) - timedelta(days=4000))):
+        addressing = Addressing(id=id_, circular=start, digest=digest(start), sent_at=sent_at)
+        await ActivityEnvironment().run(office.address, addressing)
+    handle = await settled.client.start_workflow("Circular", id="circular/c-8", task_queue="nobody-works-here")
+    await handle.terminate("wrong words")
+    applied = await run(apply=True)
+    assert [(damage.where, damage.outcome, damage.said) for damage in applied.damages] == [
+        ("c-8", "remains", "not finished, and terminated"),
+        ("c-9", "remains", "not finished, and runs nowhere"),
+    ]
+    assert await settled.rows("SELECT 1 FROM letters WHERE outcome IS NOT NULL") == []
+
+
+async def test_a_circular_of_which_nothing_is_kept_is_told(
+    settled: System, run: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of a release that did not keep what it says: people have to send it again, and are told so."""
     monkeypatch.setattr(standing, "GRACE", timedelta())
     head = circulars.Head("c-1", "0" * 64, "note", None, "maintenance-service", "handler", datetime.now(UTC))
     async with transaction(settled.engine) as connection:
@@ -262,7 +318,7 @@ async def _published(system: System, obligations: dict[str, Any], notices: dict[
 
 
 async def _opened(system: System, **fields: Any) -> None:
-    handle = await system.open("maintenance-service", "A-1", **fields)
+    handle = await system.open("maintenance-service", **{"reference": "A-1", **fields})
     await handle.execute_update("note", {"text": "Opened."})
 
 

@@ -81,7 +81,7 @@ async def test_a_complaint_from_the_command_line(cli: Cli, system: System) -> No
         ([*START, "colour=red"], "colour: unknown field"),
         ([*START, "colour"], "'colour' is no field; write name=value"),
         ([*START, "--json", "missing.json"], "Cannot read missing.json"),
-        (["tell", "c/none", "shout"], "Unknown command 'shout'; there are respond, answer"),
+        (["tell", "c/none", "shout"], "There is no command 'shout'. docs/commands.md has them all."),
         (["tell", "c/none", "resolve", "outcome=maybe"], "outcome: must be 'upheld'"),
         (["tell", "c/none", "respond"], "text: is missing"),
         (["list", "--due-before", "tomorrow"], "--due-before is not valid"),

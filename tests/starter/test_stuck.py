@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -81,8 +82,13 @@ async def test_what_was_refused_for_good_is_dealt_with(system: System, cli: Cli,
     await eventually(lambda: system.rows("SELECT 1 FROM rejects"))
     (refused,) = await eventually(lambda: system.rows("SELECT seq FROM ledger WHERE type = 'refused'"))
     signal = f"maintenance-service/S-1#{refused['seq']}"
-    listed = await cli("stuck", "--minutes", "100000")
-    assert signal in listed.out
+    await handle.signal("respnd", {"text": "We call you."})
+    misspelt = "SELECT 1 FROM ledger WHERE type = 'refused' HAVING count(*) = 2"
+    await eventually(lambda: system.rows(misspelt))
+    listed = await cli("stuck", "--minutes", "100000", "--json")
+    whys = {item["where"]: item["why"] for item in json.loads(listed.out)}
+    assert whys.pop(signal).startswith("respond: ")
+    assert "There is no command 'respnd'; did you mean respond? docs/commands.md has them all." in whys.values()
     tried = await cli("stuck", "retry", signal, bad)
     assert tried.code == 1
     assert "give this one up" in tried.out

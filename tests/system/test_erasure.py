@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer
@@ -25,6 +27,7 @@ from storage.database import transaction
 from storage.ledger import stream_of
 from tests.starter.conftest import command_line, environment, opening
 from tests.storage.test_erasure import closed, recorded
+from tests.support.damage import unguarded
 from tests.support.system import System
 from tests.support.wait import eventually
 from wire.client import DATA_CONVERTER
@@ -185,6 +188,7 @@ async def test_on_the_command_line(system: System, ombud: Ombud, tmp_path: Path)
     assert f"{held} is held until 2" in done.err
     done = await cli("erase", "--complainant", person, "--yes", *by)
     assert done.code == 1
+    assert "a restore of an older dump would bring this back" in done.err
     assert f"{free}: erased" in done.out
     assert f"{held} is held" in done.err
     assert (await cli("hold", "lift", held, *by)).out == f"{held}: 1 hold lifted\n"
@@ -198,6 +202,60 @@ async def test_on_the_command_line(system: System, ombud: Ombud, tmp_path: Path)
     assert (await cli("retention", "--dry-run")).out == "0 would be erased, 0 are held\n"
     done = await cli("retention")
     assert (done.code, "0 erased, 0 held" in done.out) == (0, True)
+
+
+async def test_what_a_restore_brings_back_is_erased_again(
+    system: System, ombud: Ombud, vault: Vault, tmp_path: Path
+) -> None:
+    """A dump from before two erasures brings the keys back; the list kept apart from Postgres erases again what it
+    names, closed or open, leaves alone what was opened after the dump, and says what a hold keeps."""
+    variables = environment(system.settings, system.client.service_client.config.target_host)
+    kept = tmp_path / "apart" / "erasures.jsonl"
+    cli = command_line(variables | {"OMBUD_ERASURES_FILE": str(kept)}, tmp_path)
+    by = ("--by", "handler/p.gdpr", "--reason", "letter L-9")
+    closed_, open_, held = [await opened(ombud) for _ in range(3)]
+    await close(ombud, closed_)
+    await eventually(lambda: _read_by(system, vault, closed_, open_, held))
+    dumped = await system.rows("SELECT stream, wraps FROM content_keys")
+
+    unwritten = await cli("erase", closed_, "--yes", *by)
+    assert (unwritten.code, "cannot be added" in unwritten.err) == (2, True)
+    kept.parent.mkdir()
+    for complaint in (closed_, open_, held):
+        assert (await cli("erase", complaint, "--yes", *by)).code == 0
+    assert not any([await reads(system, vault, one) for one in (closed_, open_, held)])
+    listed = (await cli("erasures")).out
+    assert sorted(json.loads(line)["complaint"] for line in listed.splitlines()) == sorted((closed_, open_, held))
+
+    async with unguarded(system.engine) as connection:  # as the dump had it: keys, and no word of an erasure
+        for row in dumped:
+            again = "UPDATE content_keys SET wraps = CAST(:wraps AS jsonb), destroyed_at = NULL WHERE stream = :stream"
+            wraps = json.dumps(row["wraps"])
+            await connection.execute(text(again), {"stream": row["stream"], "wraps": wraps})
+        await connection.execute(text("DELETE FROM ledger WHERE stream LIKE 'privacy/%'"))
+        await connection.execute(text("DELETE FROM content WHERE stream LIKE 'privacy/%'"))
+        await connection.execute(text("UPDATE complaints SET erased_at = NULL, forgotten_at = NULL"))
+    assert all([await reads(system, vault, one) for one in (closed_, open_, held)])
+    assert (await cli("hold", "set", held, *by)).code == 0
+    with kept.open("a") as file:
+        file.write('{"complaint": "maintenance-service/after-the-dump"}\n')
+
+    done = await cli("erase", "--again", str(kept), "--yes", *by)
+    assert done.code == 1, done.out
+    assert "2 erased, 1 not on record, 1 left" in done.out
+    assert f"{held} is held" in done.err
+    assert [await reads(system, vault, one) for one in (closed_, open_, held)] == [False, False, True]
+    assert (await cli("hold", "lift", held, *by)).code == 0
+    done = await cli("erase", "--again", str(kept), "--yes", *by)
+    assert (done.code, "3 erased, 1 not on record, 0 left" in done.out) == (0, True)
+    assert not await reads(system, vault, held)
+    kept.write_text('{"complaint": "x"}\n')
+    wrong = await cli("erase", "--again", str(kept), "--yes", *by)
+    assert (wrong.code, "line 1" in wrong.err) == (1, True)
+
+
+async def _read_by(system: System, vault: Vault, *complaints: str) -> bool:
+    return all([await reads(system, vault, one) for one in complaints])
 
 
 async def test_the_sweep(system: System, ombud: Ombud, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
