@@ -11,7 +11,8 @@ from typing import Any
 import asyncpg
 import httpx
 
-from faults.stories import NUMBERS, PROOF, Step, Story, Writer, as_sent
+from faults.stories import NUMBERS, PROOF, Step, Story, as_sent
+from faults.writer import Writer
 from rules.access import Grant
 from rules.commands import COMMANDS, Command, OpenComplaint
 
@@ -32,6 +33,8 @@ SELECT NOT EXISTS (
 SEEN = {
     "notice": "SELECT EXISTS (SELECT FROM notices WHERE complaint = $1 AND role = $2)",
     "miss": "SELECT EXISTS (SELECT FROM clocks WHERE complaint = $1 AND missed_at IS NOT NULL AND $2 <> '')",
+    "report": "SELECT EXISTS (SELECT FROM clocks WHERE complaint = $1 AND report = 'unconfirmed' "
+    "AND obligation || '#' || n = $2)",
 }
 SEEN_WITHIN = 45.0
 """Seconds after which nothing is to be seen any more."""
@@ -92,28 +95,31 @@ class Stage:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def play(self, writer: Writer, number: int) -> Played:
-        """One story, from its opening to its end."""
-        played = Played(writer.write(number, datetime.now(UTC).replace(microsecond=0)))
-        if await self._open(played):
-            await self._tell(played)
+    async def play(self, writer: Writer, number: int) -> list[Played]:
+        """One story, from its opening to its end; what became of each complaint in it."""
+        story = writer.write(number, datetime.now(UTC).replace(microsecond=0))
+        played = [Played(one) for one in (story, story.twin) if one is not None]
+        opened = [await self._open(one) for one in played]
+        if all(opened):
+            steps = [(step.at, one, index, step) for one in played for index, step in enumerate(one.story.steps)]
+            for at, one, index, step in sorted(steps, key=lambda told: told[0]):
+                await asyncio.sleep(max(0.0, (story.began + at - datetime.now(UTC)).total_seconds()))
+                await self._tell(one, index, step)
         return played
 
-    async def _tell(self, played: Played) -> None:
-        """Every step at its time."""
+    async def _tell(self, played: Played, index: int, step: Step) -> None:
+        """A step, once its teller has seen what it answers; nothing where there was nothing to be seen."""
         story = played.story
-        for index, step in enumerate(story.steps):
-            await asyncio.sleep(max(0.0, (story.began + step.at - datetime.now(UTC)).total_seconds()))
-            if step.settled and not await self._true(SETTLED, story.complaint):
-                played.problems.append(f"its notices were not settled within {PATIENCE:g} seconds")
-                return
-            role = step.body.get("by", {"role": "principal"})["role"]
-            if step.sees and not await self._true(SEEN[step.sees], story.complaint, role, within=SEEN_WITHIN):
-                played.untold.add(story.key(index))
-                continue
-            if step.of is not None and step.of not in played.answers:
-                played.untold.add(story.key(index))
-                continue
+        if step.settled and not await self._true(SETTLED, story.complaint):
+            played.problems.append(f"its notices were not settled within {PATIENCE:g} seconds")
+            return
+        role = step.body.get("by", {"role": "principal"})["role"]
+        about = step.body["clock"] if step.sees == "report" else role
+        if (step.sees and not await self._true(SEEN[step.sees], story.complaint, about, within=SEEN_WITHIN)) or (
+            step.of is not None and step.of not in played.answers
+        ):
+            played.untold.add(story.key(index))
+        else:
             await self._step(played, index, step)
 
     async def pulse(self, complaint: str, key: str) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import worker
-from activities import records
+from activities import parcels, records
 from activities.mailer import Mailer
 from activities.post import PostOffice
 from faults.points import after, before
-from storage import recording, registry
+from storage import circulars, recording, registry
 
 
 def install() -> None:
@@ -19,6 +19,9 @@ def install() -> None:
     records.poke = before("recorded", records.poke)  # type: ignore[attr-defined]
     PostOffice._send = before("claimed", PostOffice._send)  # type: ignore[method-assign]  # noqa: SLF001
     Mailer.send = after("taken", Mailer.send)  # type: ignore[method-assign]
+    records.poke_webhook = before("announced", records.poke_webhook)  # type: ignore[attr-defined]
+    parcels.deliver = after("delivered", parcels.deliver)
+    circulars.answered = before("gathered", circulars.answered)
     PostOffice._record = after("settled", PostOffice._record)  # type: ignore[method-assign]  # noqa: SLF001
 
 

@@ -1,0 +1,36 @@
+"""What one complaint asks of the other when the two become one or are parted again, as the other one gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rules import merging
+from rules.commands import Absorb, Command, Merge, Release, UndoMerge
+from rules.complaint import Complaint
+from rules.fold import fold
+from rules.law import InForce
+from rules.ledger import Entry
+
+
+def asked_by(case: Complaint, law: InForce, command: Merge | UndoMerge, key: str) -> tuple[str, Command]:
+    """What the other complaint is asked, and under which key, as it gets it."""
+    _, asked = merging.asks(case, law.contract, command)
+    return _as_sent(case, key, asked)
+
+
+def asked(entries: Sequence[Entry], law: InForce) -> dict[str, Command]:
+    """All that a complaint with this ledger asked of the other one, by its key."""
+    found: dict[str, Command] = {}
+    for at, entry in enumerate(entries):
+        if entry.type in ("merged", "merge_undone") and entry.key is not None:
+            case = fold(list(entries[:at]))
+            merges = entry.type == "merged"
+            command = merging.absorption(case, law.contract) if merges else Release(complaint=case.reference)
+            key, sent = _as_sent(case, entry.key, command)
+            found[key] = sent
+    return found
+
+
+def _as_sent(case: Complaint, key: str, command: Absorb | Release) -> tuple[str, Command]:
+    body = command.model_dump(mode="json", exclude_none=True)
+    return f"{case.id}:{key}:{command.name}", type(command).model_validate(body)
