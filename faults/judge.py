@@ -204,6 +204,7 @@ def crossed(expected: Sequence[Entry], found: Sequence[Entry], slack: timedelta)
     passed = [(e.occurred_at, e.recorded_at) for e in found if e.type == "rung_reached" and "passed" in e.data]
     told = {entry.key: entry.occurred_at for entry in expected if _dated_when_heard(entry)}
     heard = [(told.get(e.key, e.occurred_at), e.recorded_at) for e in found if e.key is not None]
+    heard += [(datetime.fromisoformat(act["at"]), e.recorded_at) for e in found for act in e.data.get("done", ())]
     return any(happened < moment <= at + slack for happened, at in heard for moment in moments) or any(
         moment <= happened and at <= seen for happened, at in heard for moment, seen in passed
     )

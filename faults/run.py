@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client
 
 from faults.deck import Deck
 from faults.injector import SERVERS, Injected, Injector, Plan
@@ -26,7 +25,7 @@ from faults.points import POINTS
 from faults.post import MailServer
 from faults.receiver import Hooks, secret_of
 from faults.results import DOMAIN, Left, Results, results
-from faults.sweeps import Sweeps
+from faults.sweeps import Sweeps, connect
 from faults.writer import Writer
 from rules.access import Grant
 from rules.events import EVENTS
@@ -37,7 +36,6 @@ from storage.content import Vault
 from storage.database import create_engine, transaction
 from storage.keys import Keyring
 from storage.migrate import upgrade
-from wire.client import DATA_CONVERTER
 
 SETTINGS = {
     "OMBUD_MAIL_FROM": f"Ombud <ombud@{DOMAIN}>",
@@ -48,6 +46,9 @@ SETTINGS = {
     "OMBUD_RATE_TOKEN": "1000000/second",
     "OMBUD_RATE_ADDRESS": "1000000/second",
 }
+SWEEP_EVERY = 12.0
+"""Seconds between two circulars, at the pace of a long run."""
+
 QUIET = """
 SELECT (SELECT count(*) FROM notices n LEFT JOIN messages m ON m.id = n.message WHERE n.acknowledged_at IS NULL
         AND (m.id IS NULL OR m.accepted_at IS NULL AND m.undeliverable_at IS NULL))
@@ -94,7 +95,7 @@ async def run(
     pace: float = 1.0,
 ) -> Outcome:
     """Play so many stories, opened over `spread` seconds. With plans there is a storm, until all of them have happened.
-    In each story people act up to the `horizon`; `pace` is that of the injector.
+    In each story people act up to the `horizon`; `pace` is that of the injector and of circulars.
 
     More stories than asked for are played, at most thrice as many, while a point has not been reached yet.
     """
@@ -117,7 +118,8 @@ async def run(
         stage = Stage(machines.http_port, token, grant, database)
         pulse = Pulse(stage, seed)
         await pulse.start()
-        sweeps = Sweeps(f"127.0.0.1:{machines.temporal_port}", machines.environment()["OMBUD_TASK_QUEUE"])
+        address = f"127.0.0.1:{machines.temporal_port}"
+        sweeps = Sweeps(address, machines.environment()["OMBUD_TASK_QUEUE"], SWEEP_EVERY * pace)
         sweeps.start()
         storm = asyncio.create_task(injector.run(machines, pulse)) if wanted is not None else None
         played = await _play(stage, Writer(seed, laws, grant, horizon), complaints, spread, injector, decks, say)
@@ -127,7 +129,7 @@ async def run(
         await _calm(machines, mail, hooks)
         await sweeps.finish()
         quiet = await _quiet(pulse, database, engine, say)
-        client = await Client.connect(f"127.0.0.1:{machines.temporal_port}", data_converter=DATA_CONVERTER)
+        client = await connect(address)
         left = Left(played, mail.received, hooks.heard, sweeps.letters, grant)
         found = await results(folder, engine, client, laws, left)
         found.findings += [] if quiet else [Finding("the run", "it did not become quiet: something waits for ever")]

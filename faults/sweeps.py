@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio.client import Client
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
 from activities.interface import circular_id
@@ -18,11 +19,15 @@ from rules.commands import Command, Replan
 from rules.values import Actor
 from wire.client import DATA_CONVERTER
 
-EVERY = 12.0
-"""Seconds between two circulars."""
 AGAIN = 0.5
 FIRST, ROUND = 3, 20
 """By its last day off each circular differs from the others and from what a story re-plans by itself."""
+
+
+async def connect(address: str) -> Client:
+    """A client of Temporal that says nothing while the server is away."""
+    silent = Runtime(telemetry=TelemetryConfig(logging=None))
+    return await Client.connect(address, data_converter=DATA_CONVERTER, runtime=silent)
 
 
 def sweep(number: int, now: datetime) -> Circular:
@@ -33,10 +38,10 @@ def sweep(number: int, now: datetime) -> Circular:
 
 
 class Sweeps:
-    """Sends circulars until it is told to finish, each until Temporal has taken it."""
+    """Sends a circular `every` so many seconds until it is told to finish, each until Temporal has taken it."""
 
-    def __init__(self, temporal: str, task_queue: str) -> None:
-        self._temporal, self._task_queue = temporal, task_queue
+    def __init__(self, temporal: str, task_queue: str, every: float) -> None:
+        self._temporal, self._task_queue, self._every = temporal, task_queue, every
         self.letters: dict[str, Command] = {}
         """What each complaint is told, by its key."""
         self._client: Client | None = None
@@ -56,7 +61,7 @@ class Sweeps:
         number = 0
         while not self._finished.is_set():
             try:
-                await asyncio.wait_for(self._finished.wait(), EVERY)
+                await asyncio.wait_for(self._finished.wait(), self._every)
             except TimeoutError:
                 number += 1
                 await self._send(number)
@@ -79,7 +84,7 @@ class Sweeps:
 
     async def _start(self, circular: Circular, workflow_id: str) -> None:
         if self._client is None:
-            self._client = await Client.connect(self._temporal, data_converter=DATA_CONVERTER)
+            self._client = await connect(self._temporal)
         await self._client.start_workflow(
             "Circular",
             circular.model_dump(mode="json", exclude_none=True),

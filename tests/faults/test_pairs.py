@@ -56,7 +56,8 @@ def test_a_merge_that_only_one_side_knows_is_found() -> None:
 
 
 def test_what_the_other_complaint_heard_late_is_told_by_the_story() -> None:
-    """It dates what it absorbs when it hears of it: whether that was late is seen from when the other one was told."""
+    """It dates what it absorbs when it hears of it: whether that was late is seen from when the other one was told, and
+    from when the acts were done that it got."""
     _, _, other = pair(lambda _, o: at_type(o, "absorbed") is not None and at_type(o, "clock_missed") is not None)
     at = at_type(other, "absorbed") or 0
     zero, rung = timedelta(), next(e for e in other if e.type == "clock_missed")
@@ -64,5 +65,9 @@ def test_what_the_other_complaint_heard_late_is_told_by_the_story() -> None:
     heard = rung.occurred_at + timedelta(seconds=1)
     late = told.model_copy(update={"occurred_at": heard, "recorded_at": heard})
     assert crossed([told, rung], [late], zero)
-    assert not crossed([told, rung], [told.model_copy(update={"recorded_at": told.occurred_at})], zero)
+    soon = told.model_copy(update={"recorded_at": told.occurred_at, "data": told.data | {"done": []}})
+    assert not crossed([told, rung], [soon], zero)
+    acts = [{"at": (rung.occurred_at - timedelta(seconds=9)).isoformat(), "names": ["respond"], "proved": False}]
+    behind = {"occurred_at": heard, "recorded_at": heard, "data": told.data | {"done": acts}}
+    assert crossed([rung], [told.model_copy(update=behind)], zero)
     assert not differences([told], [late])
