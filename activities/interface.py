@@ -9,6 +9,7 @@ from rules.commands import OpenComplaint
 from rules.contract import Stage
 from rules.ledger import Entry
 from rules.values import Instant, Value
+from wire.packing import Packed
 
 REGISTER = "register"
 REJECT = "reject"
@@ -77,7 +78,7 @@ class Registration(Value):
     recorded_at: Instant
 
 
-class Registered(Value):
+class Registered(Value, Packed):
     """Whether this is a new complaint, and the contract version that it is pinned to."""
 
     standing: Literal["new", "duplicate", "conflict", "unknown contract"]
@@ -162,7 +163,7 @@ class Stream(Value):
     complaint: str
 
 
-class Ledger(Value):
+class Ledger(Value, Packed):
     """A complaint's entries, in order."""
 
     entries: tuple[Entry, ...]

@@ -21,6 +21,7 @@ from temporalio.api.common.v1 import Payload, Payloads
 from settings import Settings
 from starter.codec_door import Door
 from wire.codec import Codec
+from wire.packing import unpack
 
 LIMIT = 8 * 1024 * 1024
 """Bytes of one request; Temporal hands out at most 4 MB at once, and base64 makes them a third more."""
@@ -52,7 +53,10 @@ def codec_endpoint(settings: Settings, namespace: str, may_decode: MayDecode | N
 
     @app.post("/decode", dependencies=guarded)
     async def decode(request: Request) -> Response:
-        return await answered(request, codec.decode)
+        async def readable(payloads: list[Payload]) -> list[Payload]:
+            return [unpack(payload) for payload in await codec.decode(payloads)]
+
+        return await answered(request, readable)
 
     @app.post("/encode", dependencies=guarded)
     async def encode(request: Request) -> Response:

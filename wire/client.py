@@ -10,6 +10,7 @@ from temporalio.client import Client, Plugin
 from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import (
+    CompositePayloadConverter,
     DataConverter,
     DefaultFailureConverter,
     DefaultFailureConverterWithEncodedAttributes,
@@ -22,23 +23,33 @@ from storage.keys import Keyring
 from telemetry.tracing import interceptors
 from wire.codec import Codec
 from wire.labels import LABEL, Label
+from wire.packing import Packed, pack, unpack
+
+# Temporal makes a converter for each workflow, and for each of its tasks: with what pydantic compiles, kilobytes each.
+_SHARED = tuple(PydanticPayloadConverter().converters.values())
 
 
-class LenientPayloads(PydanticPayloadConverter):
+class LenientPayloads(CompositePayloadConverter):
     """Hands over undecoded what is not valid JSON, so that our own code can refuse it.
 
     An argument that fails to decode before our code runs would wedge its workflow for ever. A label is marked as one,
-    so that it stays readable where payloads are sealed.
+    so that it stays readable where payloads are sealed; what is `Packed` is packed.
     """
+
+    def __init__(self) -> None:
+        super().__init__(*_SHARED)
 
     def to_payloads(self, values: Sequence[Any]) -> list[Payload]:
         payloads = super().to_payloads(values)
-        for value, payload in zip(values, payloads, strict=True):
+        for place, value in enumerate(values):
             if isinstance(value, Label):
-                payload.metadata[LABEL] = b"1"
+                payloads[place].metadata[LABEL] = b"1"
+            elif isinstance(value, Packed):
+                payloads[place] = pack(payloads[place])
         return payloads
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
+        payloads = [unpack(payload) for payload in payloads]
         try:
             return super().from_payloads(payloads, type_hints)
         except Exception:  # noqa: BLE001  whatever a sender can put into a payload

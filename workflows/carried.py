@@ -6,10 +6,11 @@ from activities.interface import Registered
 from rules.complaint import Complaint
 from rules.ledger import Entry
 from rules.values import Value
+from wire.packing import Packed
 from workflows.recorder import Outbox
 
 
-class Carried(Value):
+class Carried(Value, Packed):
     """The argument of a continued run."""
 
     case: Complaint

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from fastapi import FastAPI, HTTPException, Request
 from google.protobuf.json_format import MessageToDict
 
+from activities.interface import Registered
 from settings import Settings
 from starter.codec_endpoint import LIMIT, codec_endpoint
 from storage.keys import Keyring
@@ -51,6 +54,16 @@ async def sealed(settings: Settings) -> dict[str, Any]:
     payloads = await sealing(settings.keyring, seals=True).encode([{"text": "It leaks."}])
     plain = await sealing(settings.keyring, seals=False).encode([{"outcome": "upheld"}])
     return {"payloads": [MessageToDict(payload) for payload in (*payloads, *plain)]}
+
+
+async def test_it_unpacks(caller: httpx.AsyncClient, opened: Settings) -> None:
+    """What is packed and sealed, such as the contract in a history, is shown as the JSON that it is."""
+    contract = {"name": "maintenance", "words": "x" * 9000}
+    value = Registered(standing="new", contract=contract)
+    payloads = await sealing(opened.keyring, seals=True).encode([value])
+    answer = await caller.post("/decode", json={"payloads": [MessageToDict(payload) for payload in payloads]})
+    (shown,) = answer.json()["payloads"]
+    assert json.loads(base64.b64decode(shown["data"]))["contract"] == contract
 
 
 async def test_it_opens_for_the_web_ui(caller: httpx.AsyncClient, opened: Settings) -> None:
