@@ -18,6 +18,9 @@ R = TypeVar("R")
 PORT = "FAULTS_PORT"
 """The variable that says where the injector listens."""
 
+PATIENCE = "FAULTS_PATIENCE"
+"""The variable that says after how many seconds Temporal gives a dead worker's cases to another; ten by itself."""
+
 OF_WORKER = {
     "registering": "the complaint is registered, not committed",
     "decided": "entries are decided and written, not committed",

@@ -21,7 +21,7 @@ from faults.laws import NAMES, contract, people
 from faults.machines import Machines, settled
 from faults.pen import HORIZON
 from faults.players import Database, Played, Pulse, Stage
-from faults.points import POINTS
+from faults.points import PATIENCE, POINTS
 from faults.post import MailServer
 from faults.receiver import Hooks, secret_of
 from faults.results import DOMAIN, Left, Results, results
@@ -46,6 +46,9 @@ SETTINGS = {
     "OMBUD_RATE_TOKEN": "1000000/second",
     "OMBUD_RATE_ADDRESS": "1000000/second",
 }
+BRIEF = {PATIENCE: "2"}
+"""What a run at a quicker pace sets besides, so that it need not wait ten seconds for each worker that dies."""
+
 SWEEP_EVERY = 12.0
 """Seconds between two circulars, at the pace of a long run."""
 
@@ -114,7 +117,7 @@ async def run(
         await machines.start_neighbours()
         await asyncio.to_thread(upgrade, machines.database)
         laws, grant, token = await _publish(engine, hooks)
-        await machines.start_ours(SETTINGS)
+        await machines.start_ours(SETTINGS if pace >= 1 else SETTINGS | BRIEF)
         stage = Stage(machines.http_port, token, grant, database)
         pulse = Pulse(stage, seed)
         await pulse.start()
