@@ -17,6 +17,7 @@ RECORD = "record"
 LOAD = "load"
 REVIVE = "revive"
 DELIVER = "deliver"
+LOOK = "look"
 DISPATCH = "dispatch"
 SWEEP = "erase_what_is_due"
 FORGET = "forget_what_was_erased"
@@ -140,7 +141,8 @@ class Delivered(Value):
     provider takes no more mails for now. When nothing waits yet: until the person's next shift, for which something
     does."""
     quiet_seconds: float = 0
-    """What gathers may leave sooner once nothing more has come for so long; 0 when it may not."""
+    """What gathers leaves once nothing more has come for so long: after `hold_seconds` a look (LOOK) tells. 0 when it
+    waits for something else."""
     message: str = ""
     """The message that came to its end in this round, and its entries: should Postgres lose them, they stand here."""
     entries: tuple[Entry, ...] = ()

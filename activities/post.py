@@ -17,7 +17,6 @@ under the same Message-ID (invariant 12).
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -31,16 +30,17 @@ from temporalio.service import RPCError
 
 from activities.alive import alive
 from activities.covering import cover
-from activities.interface import DELIVER, Delivered
+from activities.interface import DELIVER, LOOK, Delivered
 from activities.mailer import Mailer, NotSentError, RefusedForGoodError
 from activities.poke import poke, report
 from activities.writing import Writer
 from rules.coverage import awaited
+from rules.gathering import GATHER, REMEMBERED, longer, next_look, quiet_after
 from rules.ledger import Entry
 from rules.notices import Outcome
 from rules.values import SYSTEM
 from settings import Settings
-from storage import crowds, posts, turns
+from storage import crowds, posts, rounds, turns
 from storage.content import ErasedError, MasterKeyError, Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, Way, questions, transaction
 from storage.directory import Person
@@ -49,13 +49,6 @@ from storage.recording import record_message, record_next
 from telemetry import meters
 from telemetry.logs import about
 from templates.rendering import Renderer
-
-GATHER = timedelta(seconds=15)
-"""After a message to a person, the next that is not urgent gathers so long at most."""
-
-QUIET, REMEMBERED = timedelta(seconds=1), timedelta(minutes=1)
-"""It leaves sooner once nothing more has come for a second; twice as long for each message that followed another within
-`GATHER` in the last minute, so that what trickles in does not become a mail each."""
 
 CHANNEL = "email"
 CLAIM = 1
@@ -88,12 +81,12 @@ class PostOffice:
         self._clock = clock
         self._vault = Vault(settings.keyring)
         self._writer = Writer(settings, self._vault, client.namespace, renderer)
-        self._gather = gather
+        self._gather_for = gather
 
     @property
     def activities(self) -> list[Any]:
         """What a worker registers."""
-        return [self.deliver]
+        return [self.deliver, self.look]
 
     @activity.defn(name=DELIVER)
     async def deliver(self, person: str, gathered: bool = False) -> Delivered:
@@ -102,48 +95,73 @@ class PostOffice:
         """
         return await alive(self._round(person, gathered))
 
-    async def _round(self, person: str, gathered: bool) -> Delivered:
-        await self._report(person)
-        await self._cover(person)
+    @activity.defn(name=LOOK)
+    async def look(self, person: str, seen: int, quiet_seconds: float) -> Delivered:
+        """Whether what gathers is to gather on, since more waits than was seen before, and how long; sends nothing."""
         now = self._clock()
         async with self._questions() as db:
-            who = await posts.person(db, person)
+            standing = await self._standing(db, person, now)
+            behind = await posts.behind(db, now, person)
+        groups = self._gathering(standing, behind, now)
+        waiting = sum(group.waiting for group in groups)
+        if waiting == seen or not groups:
+            return Delivered(waiting=waiting)
+        quiet = longer(timedelta(seconds=quiet_seconds))
+        until = min(next_look(quiet, max(group.newest for group in groups), now), self._ends(standing))
+        return _held(waiting, until - now, quiet)
+
+    async def _round(self, person: str, gathered: bool) -> Delivered:
+        async with self._questions() as db:
+            await rounds.begin(db, person)
+            now = self._clock()
+            standing = await self._standing(db, person, now)
             behind = await posts.behind(db, now, person)
             unmanned = await posts.unmanned(db, behind)
-            message = await posts.unsent(db, person)
-            hold, quiet = (None, None) if gathered else await self._held(db, who, behind, message, now)
-        if who and message is None and behind.count(person) and (hold or self._rate_of(who.email)[1]):
+        await self._hear(person, standing)
+        who, message = standing.who, standing.unsent
+        held = None if gathered else self._hold(standing, behind, now)
+        if who and message is None and behind.crowds(person) and (held or self._rate_of(who.email)[1]):
             # What joins a message that was sent has nothing to wait for. What is claimed now joins as it is claimed.
             async with self._transaction() as db:
                 if await self._join(db, who, behind.persons[person], now):
                     behind = await posts.behind(db, now, person)
-                    hold, quiet = (hold, quiet) if behind.count(person) else (None, None)
+                    held = held if behind.count(person) else None
             await self._cover(person)
         await self._hand_over(person, behind, unmanned, now)
-        if hold is None and who is not None:
-            hold = await self._turn(who, behind, message, now)
-        if hold:
-            return Delivered(waiting=behind.count(person) + (message is not None), **_holding(hold, quiet))
+        if held is None and who is not None:
+            held = await self._turn(who, behind, message, now)
+        if held:
+            return await self._gather(person, standing, held, now)
         mail = None
         if message is None and who is not None and behind.count(person):
             async with self._transaction() as db:
                 message, mail = await self._claim(db, who, behind.persons[person], now)
                 behind = behind if message else await posts.behind(db, now, person)
         if message is None:
-            await self._cover(person)
+            if behind.crowds(person):
+                await self._cover(person)
             return self._idle(person, behind, now)
         sent = await self._send(message, who, mail)
-        await self._cover(person)
-        await self._report(person)
         async with self._questions() as db:
-            another = await posts.unsent(db, person)
-            behind = await posts.behind(db, self._clock(), person)
-            hold, quiet = await self._held(db, who, behind, another, self._clock())
+            now = self._clock()
+            standing = await self._standing(db, person, now)
+            behind = await posts.behind(db, now, person)
             done = {"sent": sent, "message": message, "entries": tuple(await read(db, message_stream(message)))}
-        if hold:  # known now already, without another round
-            return Delivered(waiting=behind.count(person), **done, **_holding(hold, quiet))
+        await self._hear(person, standing)
+        if held := self._hold(standing, behind, now):  # known now already, without another round
+            return (await self._gather(person, standing, held, now)).model_copy(update=done)
         idle = self._idle(person, behind, now)
-        return idle.model_copy(update={**done, "waiting": idle.waiting + (another is not None)})
+        return idle.model_copy(update={**done, "waiting": idle.waiting + (standing.unsent is not None)})
+
+    async def _standing(self, db: AsyncConnection, person: str, now: datetime) -> rounds.Standing:
+        return await rounds.standing(db, person, now - max(self._gather_for, REMEMBERED))
+
+    async def _hear(self, person: str, standing: rounds.Standing) -> None:
+        """Tell complaints what they have to hear."""
+        if standing.untold:
+            await self._report(person)
+        if standing.answered:
+            await self._cover(person)
 
     def _idle(self, person: str, behind: posts.Behind, now: datetime) -> Delivered:
         """What a round leaves: how much waits, and when nothing does, until when this person's next shift begins, if
@@ -152,20 +170,31 @@ class PostOffice:
         hold = begins - now if begins and not waiting else timedelta()
         return Delivered(waiting=waiting, hold_seconds=max(hold, timedelta()).total_seconds())
 
-    async def _held(
-        self, db: AsyncConnection, who: Person | None, behind: posts.Behind, message: str | None, now: datetime
-    ) -> tuple[timedelta | None, timedelta | None]:
-        """How long what waits shall gather at most, and how long nothing more must come for it to leave sooner: the
-        person had a mail just now, and nothing is urgent."""
-        if who is None or message is not None or not behind.count(who.id):
-            return None, None
-        mails = await posts.accepted_since(db, who.id, now - max(self._gather, REMEMBERED))
-        if not mails or now >= mails[-1] + self._gather or await posts.urgent(db, behind.persons[who.id]):
-            return None, None
-        followed = sum(after - before < self._gather for before, after in itertools.pairwise(mails))
-        return mails[-1] + self._gather - now, min(QUIET * 2**followed, self._gather)
+    def _gathering(self, standing: rounds.Standing, behind: posts.Behind, now: datetime) -> Sequence[posts.Group]:
+        """What waits and is to gather: the person had a mail just now, and nothing is urgent."""
+        groups = behind.persons.get(standing.who.id, ()) if standing.who else ()
+        alone = not standing.mails or self._ends(standing) <= now
+        return () if alone or standing.unsent or any(group.urgent for group in groups) else groups
 
-    async def _turn(self, who: Person, behind: posts.Behind, message: str | None, now: datetime) -> timedelta | None:
+    def _ends(self, standing: rounds.Standing) -> datetime:
+        return standing.mails[-1] + self._gather_for
+
+    def _hold(self, standing: rounds.Standing, behind: posts.Behind, now: datetime) -> Delivered | None:
+        """How long what waits shall gather for now; nothing when it may leave."""
+        groups = self._gathering(standing, behind, now)
+        if not groups:
+            return None
+        quiet = quiet_after(standing.mails, self._gather_for)
+        return _held(sum(group.waiting for group in groups), min(quiet, self._ends(standing) - now), quiet)
+
+    async def _gather(self, person: str, standing: rounds.Standing, held: Delivered, now: datetime) -> Delivered:
+        """The same, once it is known that nobody need poke for what comes meanwhile."""
+        ends = self._ends(standing) if held.quiet_seconds else now + timedelta(seconds=held.hold_seconds)
+        async with self._questions() as db:
+            await rounds.gather(db, person, ends)
+        return held
+
+    async def _turn(self, who: Person, behind: posts.Behind, message: str | None, now: datetime) -> Delivered | None:
         """How long until this mail may be sent to its provider; nothing when it may leave now."""
         domain, rate = self._rate_of(who.email)
         if rate is None or (message is None and not behind.count(who.id)):
@@ -173,7 +202,9 @@ class PostOffice:
         async with self._transaction() as db:
             urgent = await posts.urgent(db, behind.persons.get(who.id, ()), message)
             mails, period = rate
-            return await turns.ask(db, who.id, domain, mails=mails, period=period, urgent=urgent, now=now) or None
+            hold = await turns.ask(db, who.id, domain, mails=mails, period=period, urgent=urgent, now=now)
+        waiting = behind.count(who.id) + (message is not None)
+        return Delivered(waiting=waiting, hold_seconds=hold.total_seconds()) if hold else None
 
     async def _hand_over(
         self, person: str, behind: posts.Behind, unmanned: Sequence[posts.Unmanned], now: datetime
@@ -211,8 +242,11 @@ class PostOffice:
         self, db: AsyncConnection, who: Person, groups: Sequence[posts.Group], now: datetime
     ) -> tuple[str, bytes] | tuple[None, None]:
         """Make one message of what waits: its id, and the mail."""
-        await self._join(db, who, groups, now)
-        waiting = await posts.waiting(db, groups)
+        crowds_wait = any(group.crowds for group in groups)
+        if crowds_wait:
+            await self._join(db, who, groups, now)
+        # Of a crowd that came in this moment nobody has looked yet whether a message told it: the next round does.
+        waiting = [one for one in await posts.waiting(db, groups) if crowds_wait or one.crowd is None]
         if not waiting:
             return None, None
         keys = sorted(notice.key for notice in waiting)
@@ -316,8 +350,8 @@ class PostOffice:
         return self._transaction(questions)
 
 
-def _holding(hold: timedelta, quiet: timedelta | None) -> dict[str, float]:
-    return {"hold_seconds": hold.total_seconds(), "quiet_seconds": quiet.total_seconds() if quiet else 0}
+def _held(waiting: int, hold: timedelta, quiet: timedelta) -> Delivered:
+    return Delivered(waiting=waiting, hold_seconds=hold.total_seconds(), quiet_seconds=quiet.total_seconds())
 
 
 def _masked(reply: str, who: Person | None) -> str:

@@ -7,7 +7,7 @@ it. A repetition of any of them does nothing twice, so each may be retried witho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ from rules.events import event_type
 from rules.ledger import Entry
 from rules.notices import Outcome
 from settings import Settings
-from storage import ledger, posts, recording, registry, webhooks
+from storage import ledger, posts, recording, registry, rounds, webhooks
 from storage.content import MasterKeyError, Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, Way, questions, transaction
 from telemetry import meters
@@ -59,6 +59,8 @@ class _Done:
     """By notice, of those that wait."""
     soon: set[str]
     """Who comes on duty next where nobody is now."""
+    coming: set[str]
+    """For whom a round comes by itself, so that only what is urgent pokes them."""
     hooks: list[str]
 
 
@@ -134,8 +136,9 @@ class Records:
                 why[key] = person.reason
             else:
                 urgent[person] = urgent.get(person, False) or planned[key].urgent
+        to_poke = [(one, at_once) for one, at_once in sorted(urgent.items()) if at_once or one not in done.coming]
         await asyncio.gather(
-            *(self._persons.poke((person, urgent[person])) for person in sorted(urgent)),
+            *(self._persons.poke((person, at_once)) for person, at_once in to_poke),
             *(self._hooks.poke(hook) for hook in done.hooks),
         )
         return Recorded(nobody=tuple(why), why=why)
@@ -157,16 +160,25 @@ class Records:
             off_duty = any(isinstance(person, Nobody) for person in told.values())
             soon = (await posts.behind(connection, now)).heirs if off_duty else set()
             hooks = await webhooks.concerned(connection, events)
+        coming = await self._coming(told)
         return [
             _Done(
                 new=new[one],
                 late=late[one],
                 told={key: told[key] for key in keys[one] if key in told},
                 soon=soon if any(isinstance(told.get(key), Nobody) for key in keys[one]) else set(),
+                coming=coming,
                 hooks=hooks[contracts[one]],
             )
             for one in contracts
         ]
+
+    async def _coming(self, told: Mapping[str, str | Nobody]) -> set[str]:
+        persons = {person for person in told.values() if isinstance(person, str)}
+        if not persons:
+            return set()
+        async with questions(self._engine) as connection:
+            return await rounds.gathering(connection, persons, datetime.now(UTC))
 
     @activity.defn(name=LOAD)
     async def load(self, stream: Stream) -> Ledger:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import and_, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.ledger import Entry
@@ -146,18 +146,7 @@ async def uncovered(connection: AsyncConnection, person: str) -> list[Uncovered]
 
     Not complaints against the person (rule 37), nor closed ones, nor what was acknowledged by itself.
     """
-    found = await connection.execute(
-        select(notices.c.key, notices.c.complaint, notices.c.message, *_ANSWER)
-        .join(messages, messages.c.id == notices.c.message)
-        .join(
-            crowd_answers, and_(crowd_answers.c.message == notices.c.message, crowd_answers.c.crowd == notices.c.crowd)
-        )
-        .join(complaints, complaints.c.id == notices.c.complaint)
-        .where(messages.c.person == person, notices.c.acknowledged_at.is_(None), complaints.c.closed_at.is_(None))
-        .where(impartial(person))
-        .where(func.coalesce(notices.c.covered, 0) < crowd_answers.c.seq)
-        .order_by(notices.c.key)
-    )
+    found = await connection.execute(_UNCOVERED, {"person": person})
     return [Uncovered(row[0], row[1], row[2], Answer(*row[3:])) for row in found]
 
 
@@ -185,3 +174,22 @@ async def open_cases(connection: AsyncConnection, incidents: Iterable[tuple[str,
 
 
 _ANSWER = tuple(crowd_answers.c[name] for name in Answer._fields)
+
+
+def uncovered_by(person: ColumnElement[Any]) -> Select[Any]:
+    """The question of `uncovered`."""
+    return (
+        select(notices.c.key, notices.c.complaint, notices.c.message, *_ANSWER)
+        .join(messages, messages.c.id == notices.c.message)
+        .join(
+            crowd_answers, and_(crowd_answers.c.message == notices.c.message, crowd_answers.c.crowd == notices.c.crowd)
+        )
+        .join(complaints, complaints.c.id == notices.c.complaint)
+        .where(messages.c.person == person, notices.c.acknowledged_at.is_(None), complaints.c.closed_at.is_(None))
+        .where(impartial(person))
+        .where(func.coalesce(notices.c.covered, 0) < crowd_answers.c.seq)
+        .order_by(notices.c.key)
+    )
+
+
+_UNCOVERED = uncovered_by(bindparam("person"))

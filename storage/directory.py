@@ -46,6 +46,13 @@ async def replace(connection: AsyncConnection, directory: Directory) -> None:
     await connection.execute(insert(directory_version).values(version=uuid.uuid4()))
 
 
+async def person(connection: AsyncConnection, id_: str) -> Person | None:
+    """Who this is now; nothing for somebody who left the directory."""
+    columns = [people.c[name] for name in Person.model_fields]
+    row = (await connection.execute(select(*columns).where(people.c.id == id_))).one_or_none()
+    return Person.model_validate(row._asdict()) if row else None
+
+
 class _Latest:
     """The directory read last: it is small, asked for at every message, and changes by whole versions."""
 

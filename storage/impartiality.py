@@ -14,9 +14,10 @@ AGAINST: Column[Any] = complaints.c.against
 for different people."""
 
 
-def impartial(person: str) -> ColumnElement[bool]:
+def impartial(person: str | ColumnElement[Any]) -> ColumnElement[bool]:
     """The complaints that are not against this person."""
-    return or_(AGAINST.is_(None), literal(person) != func.all(func.string_to_array(AGAINST, " ")))
+    who = literal(person) if isinstance(person, str) else person
+    return or_(AGAINST.is_(None), who != func.all(func.string_to_array(AGAINST, " ")))
 
 
 def concerns(notice: Mapping[str, Any], person: str) -> bool:

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.duty import Nobody, comes_next, held_throughout, holder
-from storage.directory import Person, stored
+from storage.directory import stored
 from storage.impartiality import AGAINST
 from storage.ledger import stream_of
-from storage.tables import clocks, complaints, ledger, messages, notices, people
+from storage.tables import clocks, complaints, ledger, messages, notices
 
 MOST = 200
 """Notices in one message; the rest leave with the next one at once."""
@@ -40,6 +40,12 @@ class Group(NamedTuple):
     against: str | None
     waiting: int
     since: datetime
+    """When the oldest of them came."""
+    newest: datetime
+    urgent: bool
+    """Whether one of them is."""
+    crowds: bool
+    """Whether one of them is told once for all cases of an incident."""
 
 
 class Behind(NamedTuple):
@@ -65,6 +71,10 @@ class Behind(NamedTuple):
     def count(self, person: str) -> int:
         """How many notices wait for this person, those held by other transactions included."""
         return sum(group.waiting for group in self.persons.get(person, ()))
+
+    def crowds(self, person: str) -> bool:
+        """Whether something of it is told once for all cases of an incident."""
+        return any(group.crowds for group in self.persons.get(person, ()))
 
 
 class Unmanned(NamedTuple):
@@ -100,27 +110,9 @@ class Delay(NamedTuple):
     by: timedelta
 
 
-async def person(connection: AsyncConnection, id_: str) -> Person | None:
-    """Who this is now; nothing for somebody who left the directory."""
-    columns = [people.c[name] for name in Person.model_fields]
-    row = (await connection.execute(select(*columns).where(people.c.id == id_))).one_or_none()
-    return Person.model_validate(row._asdict()) if row else None
-
-
 async def recipient(connection: AsyncConnection, message: str) -> str | None:
     """Whom a message was written to; nothing for one that was never written."""
     found: str | None = await connection.scalar(select(messages.c.person).where(messages.c.id == message))
-    return found
-
-
-async def unsent(connection: AsyncConnection, id_: str) -> str | None:
-    """The oldest message claimed for a person and left behind by a crash or an outage."""
-    found: str | None = await connection.scalar(
-        select(messages.c.id)
-        .where(messages.c.person == id_, messages.c.accepted_at.is_(None), messages.c.undeliverable_at.is_(None))
-        .order_by(messages.c.claimed_at)
-        .limit(1)
-    )
     return found
 
 
@@ -133,16 +125,12 @@ async def given_up(connection: AsyncConnection, message: str) -> bool:
 async def behind(connection: AsyncConnection, at: datetime, person: str | None = None) -> Behind:
     """Who stands behind everything that waits at this instant; with a person, only behind roles in their reach."""
     directory = await stored(connection)
-    query = (
-        select(notices.c.contract, notices.c.role, AGAINST, func.count(), func.min(notices.c.planned_at))
-        .join(complaints, complaints.c.id == notices.c.complaint)
-        .where(waits())
-        .group_by(notices.c.contract, notices.c.role, AGAINST)
-    )
-    if person is not None:
-        query = query.where(notices.c.role.in_(directory.reach(person) if directory else ()))
+    if person is None:
+        rows = await connection.execute(_GROUPS)
+    else:
+        rows = await connection.execute(_IN_REACH, {"roles": list(directory.reach(person)) if directory else []})
     found = Behind({}, {}, set(), {})
-    for row in await connection.execute(query):
+    for row in rows:
         group = Group(*row)
         told = holder(directory, group.contract, group.role, at, group.against)
         if isinstance(told, Nobody):
@@ -162,7 +150,7 @@ async def waiting(connection: AsyncConnection, groups: Sequence[Group]) -> list[
     As many lines as a message holds, urgent ones first. All that wait of one crowd are one line.
     """
     line = func.coalesce(notices.c.crowd, notices.c.key)
-    lines = await connection.scalars(
+    lines = (
         select(line)
         .join(complaints, complaints.c.id == notices.c.complaint)
         .where(waits(), of(groups))
@@ -173,7 +161,7 @@ async def waiting(connection: AsyncConnection, groups: Sequence[Group]) -> list[
     found = await connection.execute(
         select(notices.c.key, notices.c.urgent, notices.c.crowd)
         .join(complaints, complaints.c.id == notices.c.complaint)
-        .where(waits(), of(groups), line.in_(lines.all()))
+        .where(waits(), of(groups), line.in_(lines))
         .order_by(notices.c.urgent.desc(), notices.c.planned_at, notices.c.key)
         .with_for_update(of=notices, skip_locked=True)
     )
@@ -223,13 +211,6 @@ async def who_waits(connection: AsyncConnection, found: Behind) -> list[str]:
 async def alone(connection: AsyncConnection, id_: str) -> None:
     """Let one transaction at a time claim for a person: what a crowd was told must not be told twice."""
     await connection.execute(select(func.pg_advisory_xact_lock(_CLAIMS, func.hashtext(id_))))
-
-
-async def accepted_since(connection: AsyncConnection, id_: str, since: datetime) -> list[datetime]:
-    """When this person's server took a message since then, in order."""
-    its = messages.c.person == id_, messages.c.accepted_at >= since
-    found = await connection.scalars(select(messages.c.accepted_at).where(*its).order_by(messages.c.accepted_at))
-    return list(found)
 
 
 async def told(connection: AsyncConnection, *, keys: Sequence[str] = (), message: str = "") -> list[Told]:
@@ -369,3 +350,21 @@ def of(groups: Sequence[Group]) -> ColumnElement[bool]:
     """What belongs to these groups, where a notice is joined with its complaint."""
     about = tuple_(notices.c.contract, notices.c.role, func.coalesce(AGAINST, ""))
     return about.in_([(group.contract, group.role, group.against or "") for group in groups])
+
+
+_GROUPS = (
+    select(
+        notices.c.contract,
+        notices.c.role,
+        AGAINST,
+        func.count(),
+        func.min(notices.c.planned_at),
+        func.max(notices.c.planned_at),
+        func.bool_or(notices.c.urgent),
+        func.bool_or(notices.c.crowd.is_not(None)),
+    )
+    .join(complaints, complaints.c.id == notices.c.complaint)
+    .where(waits())
+    .group_by(notices.c.contract, notices.c.role, AGAINST)
+)
+_IN_REACH = _GROUPS.where(notices.c.role.in_(bindparam("roles", expanding=True)))

@@ -646,3 +646,11 @@ mail_turns = Table(
     Index(None, "domain"),
     comment="mails that wait since the rate of their domain is used up",
 )
+
+gatherings = Table(
+    "gatherings",
+    metadata,
+    Column("person", Text, primary_key=True, comment="whose notices gather for one mail"),
+    _needed("ends_at", Time, comment="until then their Post looks again by itself, and nobody needs to poke it"),
+    comment="notices that gather",
+)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.interface import DELIVER, POKE, POST, Delivered
+    from activities.interface import DELIVER, LOOK, POKE, POST, Delivered
     from wire.labels import Label
 
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=10))
@@ -20,9 +20,6 @@ RETRY = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=time
 UNHEARD = timedelta(seconds=20)
 """After so long without a sign of life from a worker its round goes to another one."""
 
-LONGEST = timedelta(seconds=4)
-"""So long nothing more must have come at most, unless the first look takes longer."""
-
 
 @workflow.defn(name=POST)
 class Post:
@@ -30,7 +27,6 @@ class Post:
 
     def __init__(self) -> None:
         self._poked = False
-        self._poked_at: datetime | None = None
         self._urgent = False
 
     @workflow.run
@@ -43,8 +39,8 @@ class Post:
             self._poked = self._urgent = False
             delivered = await self._deliver(person, gathered)
             gathered = False
-            if delivered.hold_seconds and delivered.waiting and not self._urgent:
-                gathered = await self._gather(delivered)
+            if delivered.hold_seconds and delivered.waiting:
+                gathered = await self._gather(person, delivered)
             elif delivered.hold_seconds and not delivered.waiting:
                 await self._rest(delivered.hold_seconds)
             elif not delivered.waiting and not self._poked:
@@ -56,7 +52,6 @@ class Post:
     def poke(self, urgent: Any = False, *_surplus: Any) -> None:
         """Any argument but true counts as not urgent."""
         self._poked = True
-        self._poked_at = workflow.now()
         self._urgent = self._urgent or urgent is True
 
     async def _deliver(self, person: str, gathered: bool) -> Delivered:
@@ -92,26 +87,37 @@ class Post:
                 timeout_summary=Label("wait for the next shift"),
             )
 
-    async def _gather(self, delivered: Delivered) -> bool:
-        """Lets what is not urgent gather for one mail, or waits for the turn of its provider.
+    async def _gather(self, person: str, held: Delivered) -> bool:
+        """Lets what is not urgent gather for one mail, or waits for the turn of its provider; whether it has gathered.
 
-        Whether it may leave before its time was up. A poke alone re-arms no timer, since a herd pokes without end: it
-        looks now and then when the last one came.
+        Nobody pokes for what comes meanwhile, unless it is urgent: whether more has come is seen by looking.
         """
-        ends = workflow.now() + timedelta(seconds=delivered.hold_seconds)
-        quiet = timedelta(seconds=delivered.quiet_seconds or delivered.hold_seconds)
-        last = workflow.now()
-        while (now := workflow.now()) < min(last + quiet, ends):
-            self._poked_at = last
+        while held.hold_seconds:
             with suppress(TimeoutError):
                 await workflow.wait_condition(
                     lambda: self._urgent,
-                    timeout=min(last + quiet, ends) - now,
+                    timeout=timedelta(seconds=held.hold_seconds),
                     timeout_summary=Label("gather for one mail"),
                 )
-            if self._urgent or not delivered.quiet_seconds:
                 return False
-            if self._poked_at == last:
-                return True
-            last, quiet = self._poked_at, max(quiet, min(quiet * 2, LONGEST))
+            if not held.quiet_seconds:
+                return False
+            held = await self._look(person, held)
         return True
+
+    async def _look(self, person: str, held: Delivered) -> Delivered:
+        """Whether what gathers is to gather on. Where that cannot be seen now it leaves, once it can."""
+        try:
+            looked: Delivered = await workflow.execute_local_activity(
+                LOOK,
+                args=[person, held.waiting, held.quiet_seconds],
+                result_type=Delivered,
+                start_to_close_timeout=timedelta(seconds=3),
+                retry_policy=RetryPolicy(maximum_attempts=1),
+                summary=Label("look whether more comes"),
+            )
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            return Delivered()
+        return looked

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from activities.interface import complaint_id
 from rules.contract import Contract, Language
 from settings import Settings
-from storage import contracts, posts
+from storage import contracts, directory
 from storage.content import Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 from storage.directory import Person
@@ -89,7 +89,7 @@ class Ground:
 
     async def person(self, db: AsyncConnection, id_: str) -> Person:
         """Whom a link was sent to. Raises PageError for one whom the directory does not know any more."""
-        person = await posts.person(db, id_)
+        person = await directory.person(db, id_)
         if person is None:
             raise PageError("gone", 410)
         return person

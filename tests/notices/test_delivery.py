@@ -18,8 +18,9 @@ from temporalio.worker import Worker
 from activities.interface import Delivered, post_id
 from activities.mailer import Mailer
 from activities.poke import poke
-from storage import contracts, posts
-from storage.database import create_engine, transaction
+from activities.post import PostOffice
+from storage import contracts, directory, posts, rounds
+from storage.database import create_engine, questions, transaction
 from storage.ledger import message_stream
 from templates.rendering import Renderer
 from tests.support.desk import PEOPLE, Desk, missed
@@ -45,6 +46,20 @@ def proposed(reference: str = "R-1") -> Story:
 async def held(connection: AsyncConnection, person: str) -> list[posts.Group]:
     """What waits for a person now."""
     return (await posts.behind(connection, datetime.now(UTC), person)).persons[person]
+
+
+async def look(office: PostOffice, person: str, before: Delivered) -> Delivered:
+    """Whether more has come since a round or a look."""
+    seen = before.waiting, before.quiet_seconds
+    looked: Delivered = await ActivityEnvironment().run(office.look, person, *seen)
+    return looked
+
+
+def urgent(reference: str) -> Story:
+    """A case whose first rung must not wait for company."""
+    story = Story()
+    story.open("2026-03-02 10:00", reference=reference, level="3", kind="complaint")
+    return story
 
 
 def body(mail: EmailMessage, kind: str = "plain") -> str:
@@ -91,8 +106,8 @@ async def test_no_line_is_lost_to_the_limit_of_one_mail(desk: Desk, monkeypatch:
     """What does not fit into one mail is said to wait, and leaves with the next."""
     monkeypatch.setattr(posts, "MOST", 2)
     await desk.record(*(missed(f"R-{n}") for n in range(5)))
-    rounds = [await desk.deliver("cy") for _ in range(3)]
-    assert [(r.sent, r.waiting) for r in rounds] == [(1, 3), (1, 1), (1, 0)]
+    done = [await desk.deliver("cy") for _ in range(3)]
+    assert [(r.sent, r.waiting) for r in done] == [(1, 3), (1, 1), (1, 0)]
     claimed = await desk.rows("SELECT DISTINCT message FROM notices WHERE role = 'handler.manager'")
     assert len(claimed) == 3
 
@@ -102,12 +117,12 @@ async def test_no_message_left_behind_is_forgotten(desk: Desk, monkeypatch: pyte
     monkeypatch.setattr(posts, "MOST", 1)
     await desk.record(missed("R-1"), missed("R-2"))
     async with transaction(desk.engine) as connection:
-        who = await posts.person(connection, "cy")
+        who = await directory.person(connection, "cy")
         assert who is not None
         for _ in range(2):
             await desk.office._claim(connection, who, await held(connection, "cy"), datetime.now(UTC))
-    rounds = [await desk.deliver("cy") for _ in range(2)]
-    assert [(r.sent, r.waiting) for r in rounds] == [(1, 1), (1, 0)]
+    done = [await desk.deliver("cy") for _ in range(2)]
+    assert [(r.sent, r.waiting) for r in done] == [(1, 1), (1, 0)]
 
 
 async def test_what_follows_a_mail_gathers_unless_it_is_urgent(desk: Desk) -> None:
@@ -119,9 +134,7 @@ async def test_what_follows_a_mail_gathers_unless_it_is_urgent(desk: Desk) -> No
     held = await desk.deliver("cy", office)
     assert (held.sent, held.waiting) == (0, 1)
     assert 0 < held.hold_seconds <= 3600
-    urgent = Story()
-    urgent.open("2026-03-02 10:00", reference="R-3", level="3", kind="complaint")
-    await desk.record(urgent)
+    await desk.record(urgent("R-3"))
     assert (await desk.deliver("cy", office)).sent == 1
     said = body(desk.sink.messages[1].message)
     assert said.index("R-3") < said.index("R-2")
@@ -129,16 +142,66 @@ async def test_what_follows_a_mail_gathers_unless_it_is_urgent(desk: Desk) -> No
 
 async def test_it_waits_the_longer_for_company_the_more_mails_there_were(desk: Desk) -> None:
     """A second of quiet ends the first gathering, two the next: what trickles in does not become a mail each. What has
-    gathered leaves, and the round that sends a mail says how long what came meanwhile is to wait."""
+    gathered leaves."""
     office = desk.office_of(Mailer(desk.settings), gather=timedelta(seconds=15))
     await desk.record(missed("R-1"))
     assert (await desk.deliver("cy", office)).quiet_seconds == 0
     for number, quiet in enumerate((1, 2, 4, 8, 15, 15), 2):
         await desk.record(missed(f"R-{number}"))
         held = await desk.deliver("cy", office)
-        assert (held.sent, held.quiet_seconds) == (0, quiet)
+        assert (held.sent, held.waiting, held.quiet_seconds) == (0, 1, quiet)
+        assert await look(office, "cy", held) == Delivered(waiting=1)
         assert (await ActivityEnvironment().run(office.deliver, "cy", True)).sent == 1
     assert len(desk.sink.messages) == 7
+
+
+async def test_a_look_sees_whether_more_has_come(desk: Desk) -> None:
+    """What gathers waits on, and longer, while more comes; it leaves when nothing did, when its time is up, or when
+    something urgent came."""
+    start = datetime.now(UTC)
+    at = {"now": start}
+    office = desk.office_of(Mailer(desk.settings), gather=timedelta(seconds=15), clock=lambda: at["now"])
+    await desk.record(missed("R-1"))
+    assert (await desk.deliver("cy", office)).sent == 1
+    await desk.record(missed("R-2"))
+    held = await desk.deliver("cy", office)
+    for number, quiet in enumerate((2, 4, 4), 3):
+        await desk.record(missed(f"R-{number}"))
+        at["now"] += timedelta(seconds=held.hold_seconds)
+        held = await look(office, "cy", held)
+        assert (held.waiting, held.quiet_seconds) == (number - 1, quiet)
+        assert 0 < held.hold_seconds <= quiet
+    assert await look(office, "cy", held) == Delivered(waiting=4)
+    await desk.record(missed("R-6"))
+    at["now"] = start + timedelta(seconds=16)
+    assert (await look(office, "cy", held)).hold_seconds == 0
+    at["now"] = start + timedelta(seconds=9)
+    await desk.record(urgent("R-7"))
+    assert (await look(office, "cy", held)).hold_seconds == 0
+    assert len(desk.sink.messages) == 1
+
+
+async def test_a_round_says_that_it_comes_by_itself(desk: Desk) -> None:
+    """While notices gather, whoever records more need not poke; a round takes the word back before it reads, and one
+    that was lost is believed for a minute."""
+    office = desk.office_of(Mailer(desk.settings), gather=timedelta(seconds=15))
+
+    async def coming(now: datetime) -> set[str]:
+        async with questions(desk.engine) as connection:
+            return await rounds.gathering(connection, ["cy", "di"], now)
+
+    await desk.record(missed("R-1"))
+    await desk.deliver("cy", office)
+    assert await coming(datetime.now(UTC)) == set()
+    await desk.record(missed("R-2"))
+    held = await desk.deliver("cy", office)
+    now = datetime.now(UTC)
+    assert await coming(now) == {"cy"}
+    await look(office, "cy", held)
+    assert await coming(now + timedelta(seconds=60)) == {"cy"}
+    assert await coming(now + timedelta(seconds=80)) == set()
+    await ActivityEnvironment().run(office.deliver, "cy", True)
+    assert await coming(now) == set()
 
 
 async def test_a_temporary_refusal_is_tried_again(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.interface import DELIVER, POKE, POST, Delivered, post_id
+from activities.interface import DELIVER, LOOK, POKE, POST, Delivered, post_id
 from tests.support.wait import eventually
 from workflows.post import Post
 
@@ -27,6 +27,8 @@ class Rounds:
 
     def __init__(self, *answers: Delivered | Callable[[], Delivered]) -> None:
         self.answers = list(answers)
+        self.looks: list[Delivered] = []
+        self.seen: list[tuple[int, float]] = []
         self.begun = 0
         self.gathered: list[bool] = []
         self.go_on = asyncio.Event()
@@ -41,6 +43,14 @@ class Rounds:
         await self.go_on.wait()
         return answer() if callable(answer) else answer
 
+    @activity.defn(name=LOOK)
+    async def look(self, person: str, seen: int, quiet_seconds: float) -> Delivered:
+        assert person == "li.wei"
+        self.seen.append((seen, quiet_seconds))
+        if not self.looks:
+            raise ApplicationError("Postgres does not answer")
+        return self.looks.pop(0)
+
 
 @asynccontextmanager
 async def posting(client: Client, rounds: Rounds) -> AsyncIterator[Callable[..., Any]]:
@@ -52,7 +62,7 @@ async def posting(client: Client, rounds: Rounds) -> AsyncIterator[Callable[...,
             POST, person, id=f"{post_id('li.wei')}/{queue}", task_queue=queue, start_signal=POKE, start_signal_args=args
         )
 
-    async with Worker(client, task_queue=queue, workflows=[Post], activities=[rounds.deliver]):
+    async with Worker(client, task_queue=queue, workflows=[Post], activities=[rounds.deliver, rounds.look]):
         yield poke
 
 
@@ -105,22 +115,44 @@ async def test_an_urgent_poke_ends_the_gathering(client: Client) -> None:
 
 
 async def test_what_gathers_leaves_once_nothing_more_comes(client: Client) -> None:
-    """Nobody waits for company that does not come: the round after a quiet while hears that what waits has gathered."""
-    rounds = Rounds(Delivered(waiting=1, hold_seconds=FAR_OFF.total_seconds(), quiet_seconds=0.1), Delivered(sent=1))
+    """Nobody waits for company that does not come: after a quiet while a look sees it, and the next round hears that
+    what waits has gathered."""
+    rounds = Rounds(Delivered(waiting=1, hold_seconds=0.1, quiet_seconds=0.1), Delivered(sent=1))
+    rounds.looks = [Delivered(waiting=1)]
+    async with posting(client, rounds) as poke:
+        await (await poke(False)).result()
+    assert rounds.seen == [(1, 0.1)]
+    assert rounds.gathered == [False, True]
+
+
+async def test_what_comes_meanwhile_lets_it_gather_on(client: Client) -> None:
+    """A look that sees more than the one before it waits again, as long as it says, and looks again."""
+    rounds = Rounds(Delivered(waiting=1, hold_seconds=0.1, quiet_seconds=0.1), Delivered(sent=3))
+    rounds.looks = [Delivered(waiting=3, hold_seconds=0.2, quiet_seconds=0.2), Delivered(waiting=3)]
+    async with posting(client, rounds) as poke:
+        await (await poke(False)).result()
+    assert rounds.seen == [(1, 0.1), (3, 0.2)]
+    assert rounds.gathered == [False, True]
+
+
+async def test_a_look_that_fails_holds_nothing_up(client: Client) -> None:
+    """While Postgres is away nobody can see whether more comes: the delivery is asked, which waits for Postgres."""
+    rounds = Rounds(Delivered(waiting=1, hold_seconds=0.1, quiet_seconds=0.1), Delivered(sent=1))
     async with posting(client, rounds) as poke:
         await (await poke(False)).result()
     assert rounds.gathered == [False, True]
 
 
-async def test_what_comes_meanwhile_lets_it_gather_on(client: Client) -> None:
-    """A poke while it looks whether more comes re-arms no timer; it looks again after the look that saw it."""
-    rounds = Rounds(Delivered(waiting=1, hold_seconds=FAR_OFF.total_seconds(), quiet_seconds=1), Delivered(sent=1))
+async def test_a_poke_that_is_not_urgent_ends_no_gathering(client: Client) -> None:
+    """What is told to gather gathers on, whoever pokes: one timer, one look."""
+    rounds = Rounds(Delivered(waiting=1, hold_seconds=1, quiet_seconds=1), Delivered(sent=1))
+    rounds.looks = [Delivered(waiting=1)]
     async with posting(client, rounds) as poke:
         handle = await poke(False)
         await eventually(lambda: _timers(handle, 1))
         await poke(False)
         await handle.result()
-        assert await _timers(handle, 2)
+        assert await _timers(handle, 1)
     assert rounds.gathered == [False, True]
 
 
