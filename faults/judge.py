@@ -20,8 +20,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from faults.laws import VISIT
-from rules.commands import Command, OpenComplaint
-from rules.decide import Decision, decide, deliver, open_complaint, tick
+from rules.commands import Command, OpenComplaint, Replan
+from rules.decide import Decision, decide, deliver, open_complaint, refuse, tick
 from rules.divergence import JUDGED
 from rules.fold import fold
 from rules.judge import next_wake
@@ -49,6 +49,10 @@ BETWEEN = {"absorbed", "released"}
 """What another complaint asked for: it happened when that one was told, and is dated when this one heard of it."""
 CIRCULAR = "circular/"
 """How the key of a letter begins that went to many complaints; it is dated when a complaint heard of it, too."""
+
+CLOSED = "The complaint was closed already."
+"""Why a letter of a circular is on record as refused: a run that died had the closing on record, and the next one heard
+the letter first. Its sender is told so."""
 
 OF_TIME = ("rung_reached", "clock_missed")
 """What happens by itself, at a moment that the contract says."""
@@ -157,6 +161,8 @@ def _decision(before: Decision, law: InForce, entry: Entry, sent: Mapping[str, C
         if entry.key not in sent:
             raise Refused(f"nobody sent the key {entry.key}")
         return decide(case, law, sent[entry.key], now, entry.key, entry.via or "ui")
+    if entry.type == "refused" and case.closed and any(key.startswith(CIRCULAR) for key in sent):
+        return refuse(case, Replan.name, CLOSED, now)
     if entry.type in OUTCOMES:
         data = entry.data
         told = Outcome(
@@ -220,8 +226,8 @@ def changed(expected: Sequence[Entry], found: Sequence[Entry], untold: Collectio
 
     A clock that only one side has counts when it says something: one that a miss set going, and the refutation of that
     miss ended, is an ended clock more. A clock whose end was heard only after its due is missed when somebody looked in
-    between, and a miss stays on record (invariant 2). `untold` are the keys of acts that nobody told, having nothing to
-    answer.
+    between, and a miss stays on record, done late or never (invariant 2). `untold` are the keys of acts that nobody
+    told, having nothing to answer.
     """
     problems = []
     acts, wanted_acts = facts(found), facts(expected, untold)
@@ -231,8 +237,10 @@ def changed(expected: Sequence[Entry], found: Sequence[Entry], untold: Collectio
     heard_late = crossed(expected, found, timedelta())
     for key in sorted(wanted.keys() | there.keys()):
         one, other = wanted.get(key, "ended"), there.get(key, "ended")
-        ended = all(became.endswith(("ended", "never done") if heard_late else "ended") for became in (one, other))
-        if one != other and not ended:
+        ends = [became.endswith("ended") for became in (one, other)]
+        late = [became.endswith("never done") or ": late, " in became for became in (one, other)]
+        same = all(ends) or (heard_late and any(ends) and any(late))
+        if one != other and not same:
             problems.append(f"{key}: {other} instead of {one}")
     return problems
 
@@ -251,7 +259,11 @@ def _said(entries: Sequence[Entry]) -> Iterator[str]:
     for entry in entries:
         if entry.type in OUTCOMES:
             continue
+        if entry.type == "refused" and entry.data["reason"] == CLOSED:
+            continue
         data = {name: value for name, value in entry.data.items() if name not in IGNORED}
+        if entry.type == "clock_started":
+            data.pop("calendar", None)  # it counts by the newest that was known when somebody looked
         for name in NUMBERS:
             if isinstance(data.get(name), int):
                 data[name] = names.get(data[name], data[name])

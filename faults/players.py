@@ -32,7 +32,8 @@ SELECT NOT EXISTS (
 """Whether every notice of a complaint has reached its end, and the complaint knows."""
 SEEN = {
     "notice": "SELECT EXISTS (SELECT FROM notices WHERE complaint = $1 AND role = $2)",
-    "miss": "SELECT EXISTS (SELECT FROM clocks WHERE complaint = $1 AND missed_at IS NOT NULL AND $2 <> '')",
+    "miss": "SELECT EXISTS (SELECT FROM clocks WHERE complaint = $1 AND missed_at IS NOT NULL "
+    "AND $2 IN ('', obligation || '#' || n))",
     "report": "SELECT EXISTS (SELECT FROM clocks WHERE complaint = $1 AND report = 'unconfirmed' "
     "AND obligation || '#' || n = $2)",
 }
@@ -68,7 +69,7 @@ class Database:
         """The one value that Postgres answers; None while it is away."""
         try:
             if self._pool is None:
-                self._pool = await asyncpg.create_pool(self._url, min_size=0, max_size=4, timeout=5)
+                self._pool = await asyncpg.create_pool(self._url, min_size=0, max_size=10, timeout=5)
             return await self._pool.fetchval(query, *arguments, timeout=5)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return None
@@ -113,8 +114,7 @@ class Stage:
         if step.settled and not await self._true(SETTLED, story.complaint):
             played.problems.append(f"its notices were not settled within {PATIENCE:g} seconds")
             return
-        role = step.body.get("by", {"role": "principal"})["role"]
-        about = step.body["clock"] if step.sees == "report" else role
+        about = step.body["by"]["role"] if step.sees == "notice" else step.body.get("clock", "")
         if (step.sees and not await self._true(SEEN[step.sees], story.complaint, about, within=SEEN_WITHIN)) or (
             step.of is not None and step.of not in played.answers
         ):
@@ -215,13 +215,14 @@ class Stage:
             await asyncio.sleep(AGAIN)
 
     async def _true(self, query: str, *arguments: Any, within: float = PATIENCE) -> bool:
-        """Whether Postgres says yes in time."""
-        deadline = asyncio.get_running_loop().time() + within
-        while asyncio.get_running_loop().time() < deadline:
-            if await self.database.ask(query, *arguments):
-                return True
+        """Whether Postgres says yes in time. While it says nothing, nobody can tell."""
+        began = asyncio.get_running_loop().time()
+        while True:
+            said = await self.database.ask(query, *arguments)
+            waited = asyncio.get_running_loop().time() - began
+            if said or (said is not None and waited > within) or waited > within + PATIENCE:
+                return bool(said)
             await asyncio.sleep(AGAIN)
-        return False
 
 
 class Pulse:

@@ -101,7 +101,7 @@ async def results(folder: Path, engine: AsyncEngine, client: Client, laws: dict[
     for one in left.played:
         found.findings += [Finding(one.story.complaint, problem) for problem in one.problems]
         recorded, law = ledgers.get(one.story.complaint, []), laws[one.story.opening["contract"]]
-        sent = one.sent | left.letters | asked(ledgers.get(one.story.twin_of, []), law)
+        sent = one.sent | left.letters | asked(ledgers.get(one.story.twin_of, []), law, recorded)
         before = len(found.findings)
         _ledger(found, one, recorded, law, sent, left)
         if len(found.findings) > before or one.problems:
