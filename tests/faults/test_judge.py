@@ -20,6 +20,7 @@ from faults.stories import NUMBERS, Story, as_sent
 from faults.writer import Writer
 from rules.access import Grant
 from rules.commands import BETWEEN, COMMANDS, Command, OpenComplaint
+from rules.fold import fold
 from rules.law import law_of
 from rules.ledger import Entry
 
@@ -188,6 +189,15 @@ def test_a_clock_that_ended_and_was_missed_is_found_unless_its_end_was_heard_lat
     missed = entries[at].model_copy(update={"type": "clock_missed"})
     other = [*entries[:at], missed, *entries[at + 1 :]]
     assert any("never done instead of" in line for line in changed(entries, other))
+    after = fold(entries).clock(missed.data["clock"]).due_at + SECOND
+    done = missed.model_copy(update={"type": "clock_done", "occurred_at": after})
+    later = [*entries[:at], missed, done, *entries[at + 1 :]]
+    assert any("late, done" in line for line in changed(entries, later))
+    last = next(n for n, entry in reversed(list(enumerate(entries))) if entry.key is not None)
+    before = {"occurred_at": missed.occurred_at - SECOND, "recorded_at": missed.occurred_at + SECOND}
+    for found in (other, later):
+        found[last] = found[last].model_copy(update=before)
+        assert not any("resolution" in line for line in changed(entries, found))
 
 
 def test_an_act_is_heard_late_only_across_a_moment() -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from faults.judge import changed, crossed, differences, step_by_step
+from faults.judge import CLOSED, changed, crossed, differences, step_by_step
 from faults.laws import SWEPT
 from faults.letters import Letter, Letters, Sweep, retold
 from faults.stories import NUMBERS, Story, as_sent
@@ -15,6 +15,8 @@ from faults.tale import Tale
 from faults.writer import Writer
 from rules.circular import letter
 from rules.commands import COMMANDS, Command, OpenComplaint
+from rules.decide import refuse
+from rules.fold import fold
 from rules.ledger import Entry
 from tests.faults.test_judge import BEGAN, GRANT, LAWS, SECOND, renumbered
 
@@ -43,6 +45,18 @@ def swept() -> tuple[Story, list[Entry]]:
             sent = as_sent(GRANT, COMMANDS[step.name].model_validate(step.body | about), story.key(index))
             numbers[index] = tale.tell(sent, at).seq
     return story, tale.entries
+
+
+def commands(story: Story, found: list[Entry]) -> dict[str, Command]:
+    """All that the complaint was told, by its key."""
+    numbers = {entry.key: entry.seq for entry in found if entry.key is not None}
+    sent = dict(LETTERS)
+    for index, step in enumerate(story.steps):
+        if not step.refused:
+            about = {NUMBERS[step.name]: numbers[story.key(step.of)]} if step.of is not None else {}
+            body = COMMANDS[step.name].model_validate(step.body | about)
+            sent[story.key(index)] = as_sent(GRANT, body, story.key(index))
+    return sent
 
 
 def test_a_story_is_told_again_with_its_circulars() -> None:
@@ -117,3 +131,18 @@ def test_circulars_as_they_should_be_are_no_finding() -> None:
     assert said() == []
     assert said(entries=NONE, letters=[], late=5) == []
     assert said(entries=NONE, letters=[Letter(id_, NAME, "gone") for id_ in SENT], late=5) == []
+
+
+def test_a_letter_behind_a_closing_is_on_record_as_refused_and_no_difference() -> None:
+    """A run that died had the closing on record, and the next one heard the letter first. Nothing else stands so."""
+    story, found = swept()
+    start = GRANT.opening(OpenComplaint.model_validate(story.opening))
+    case = fold(found)
+    assert case.closed is not None
+    late = refuse(case, "replan", CLOSED, found[-1].recorded_at + SECOND).entries
+    other = refuse(case, "note", CLOSED, found[-1].recorded_at + SECOND).entries
+    assert differences(found, [*found, *late]) == []
+    sent = commands(story, found)
+    assert step_by_step(found, start, LAW, sent) is None
+    assert step_by_step([*found, *late], start, LAW, sent) is None
+    assert step_by_step([*found, *other], start, LAW, sent)

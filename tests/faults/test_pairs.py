@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from faults.between import asked
 from faults.judge import changed, crossed, differences
 from faults.stories import Story
 from faults.writer import Writer
+from rules.commands import Absorb
 from rules.ledger import Entry
 from tests.faults.test_judge import BEGAN, GRANT, LAWS, renumbered, wrong
 
@@ -71,3 +72,24 @@ def test_what_the_other_complaint_heard_late_is_told_by_the_story() -> None:
     behind = {"occurred_at": heard, "recorded_at": heard, "data": told.data | {"done": acts}}
     assert crossed([rung], [told.model_copy(update=behind)], zero)
     assert not differences([told], [late])
+
+
+def test_what_was_decided_again_may_be_learned_later_there_and_not_earlier() -> None:
+    """A run that died had an act on record; the next one decides it again, and asks before it sees that."""
+    twin, one, other = pair(lambda _, o: any(e.type == "absorbed" and e.data.get("done") for e in o))
+    law = LAWS[twin.opening["contract"]]
+    at = at_type(other, "absorbed") or 0
+    entry = other[at]
+    key = str(entry.key)
+    moved = {}
+    for seconds in (-1, 0, 1):
+        done = [dict(act) for act in entry.data["done"]]
+        learned = datetime.fromisoformat(done[-1]["recorded_at"]) + timedelta(seconds=seconds)
+        done[-1]["recorded_at"] = learned.isoformat()
+        late = entry.recorded_at + timedelta(minutes=1)
+        heard = entry.model_copy(update={"recorded_at": late, "data": entry.data | {"done": done}})
+        sent = asked(one, law, [heard])[key]
+        assert isinstance(sent, Absorb)
+        moved[seconds] = sent.done[-1].recorded_at == learned
+    assert moved == {-1: False, 0: True, 1: True}
+    assert asked(one, law, [entry.model_copy(update={"data": {}})]) == asked(one, law)
