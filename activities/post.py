@@ -40,12 +40,13 @@ from rules.ledger import Entry
 from rules.notices import Outcome
 from rules.values import SYSTEM
 from settings import Settings
-from storage import crowds, posts, rounds, turns
+from storage import crowds, posts, rounds, turns, unclaimed
 from storage.content import ErasedError, MasterKeyError, Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, Way, questions, transaction
 from storage.directory import Person
 from storage.ledger import message_stream, read
 from storage.recording import record_message, record_next
+from storage.unclaimed import Behind, Group, Unmanned
 from telemetry import meters
 from telemetry.logs import about
 from templates.rendering import Renderer
@@ -101,7 +102,7 @@ class PostOffice:
         now = self._clock()
         async with self._questions() as db:
             standing = await self._standing(db, person, now)
-            behind = await posts.behind(db, now, person)
+            behind = await unclaimed.behind(db, now, person)
         groups = self._gathering(standing, behind, now)
         waiting = sum(group.waiting for group in groups)
         if waiting == seen or not groups:
@@ -115,8 +116,8 @@ class PostOffice:
             await rounds.begin(db, person)
             now = self._clock()
             standing = await self._standing(db, person, now)
-            behind = await posts.behind(db, now, person)
-            unmanned = await posts.unmanned(db, behind)
+            behind = await unclaimed.behind(db, now, person)
+            unmanned = await unclaimed.unmanned(db, behind)
         await self._hear(person, standing)
         who, message = standing.who, standing.unsent
         held = None if gathered else self._hold(standing, behind, now)
@@ -124,7 +125,7 @@ class PostOffice:
             # What joins a message that was sent has nothing to wait for. What is claimed now joins as it is claimed.
             async with self._transaction() as db:
                 if await self._join(db, who, behind.persons[person], now):
-                    behind = await posts.behind(db, now, person)
+                    behind = await unclaimed.behind(db, now, person)
                     held = held if behind.count(person) else None
             await self._cover(person)
         await self._hand_over(person, behind, unmanned, now)
@@ -136,7 +137,7 @@ class PostOffice:
         if message is None and who is not None and behind.count(person):
             async with self._transaction() as db:
                 message, mail = await self._claim(db, who, behind.persons[person], now)
-                behind = behind if message else await posts.behind(db, now, person)
+                behind = behind if message else await unclaimed.behind(db, now, person)
         if message is None:
             if behind.crowds(person):
                 await self._cover(person)
@@ -145,7 +146,7 @@ class PostOffice:
         async with self._questions() as db:
             now = self._clock()
             standing = await self._standing(db, person, now)
-            behind = await posts.behind(db, now, person)
+            behind = await unclaimed.behind(db, now, person)
             done = {"sent": sent, "message": message, "entries": tuple(await read(db, message_stream(message)))}
         await self._hear(person, standing)
         if held := self._hold(standing, behind, now):  # known now already, without another round
@@ -163,14 +164,14 @@ class PostOffice:
         if standing.answered:
             await self._cover(person)
 
-    def _idle(self, person: str, behind: posts.Behind, now: datetime) -> Delivered:
+    def _idle(self, person: str, behind: Behind, now: datetime) -> Delivered:
         """What a round leaves: how much waits, and when nothing does, until when this person's next shift begins, if
         something waits for that."""
         waiting, begins = behind.count(person), behind.begins(person)
         hold = begins - now if begins and not waiting else timedelta()
         return Delivered(waiting=waiting, hold_seconds=max(hold, timedelta()).total_seconds())
 
-    def _gathering(self, standing: rounds.Standing, behind: posts.Behind, now: datetime) -> Sequence[posts.Group]:
+    def _gathering(self, standing: rounds.Standing, behind: Behind, now: datetime) -> Sequence[Group]:
         """What waits and is to gather: the person had a mail just now, and nothing is urgent."""
         groups = behind.persons.get(standing.who.id, ()) if standing.who else ()
         alone = not standing.mails or self._ends(standing) <= now
@@ -179,7 +180,7 @@ class PostOffice:
     def _ends(self, standing: rounds.Standing) -> datetime:
         return standing.mails[-1] + self._gather_for
 
-    def _hold(self, standing: rounds.Standing, behind: posts.Behind, now: datetime) -> Delivered | None:
+    def _hold(self, standing: rounds.Standing, behind: Behind, now: datetime) -> Delivered | None:
         """How long what waits shall gather for now; nothing when it may leave."""
         groups = self._gathering(standing, behind, now)
         if not groups:
@@ -194,21 +195,19 @@ class PostOffice:
             await rounds.gather(db, person, ends)
         return held
 
-    async def _turn(self, who: Person, behind: posts.Behind, message: str | None, now: datetime) -> Delivered | None:
+    async def _turn(self, who: Person, behind: Behind, message: str | None, now: datetime) -> Delivered | None:
         """How long until this mail may be sent to its provider; nothing when it may leave now."""
         domain, rate = self._rate_of(who.email)
         if rate is None or (message is None and not behind.count(who.id)):
             return None
         async with self._transaction() as db:
-            urgent = await posts.urgent(db, behind.persons.get(who.id, ()), message)
+            urgent = await unclaimed.urgent(db, behind.persons.get(who.id, ()), message)
             mails, period = rate
             hold = await turns.ask(db, who.id, domain, mails=mails, period=period, urgent=urgent, now=now)
         waiting = behind.count(who.id) + (message is not None)
         return Delivered(waiting=waiting, hold_seconds=hold.total_seconds()) if hold else None
 
-    async def _hand_over(
-        self, person: str, behind: posts.Behind, unmanned: Sequence[posts.Unmanned], now: datetime
-    ) -> None:
+    async def _hand_over(self, person: str, behind: Behind, unmanned: Sequence[Unmanned], now: datetime) -> None:
         """What came while this person was on duty and no longer is for them: to whoever is, or back to its complaint.
 
         Stands in no record until then, so that a round that breaks off here does it again.
@@ -223,9 +222,9 @@ class PostOffice:
         except RPCError as error:
             raise _retry(error) from None
 
-    async def _join(self, db: AsyncConnection, who: Person, groups: Sequence[posts.Group], now: datetime) -> bool:
+    async def _join(self, db: AsyncConnection, who: Person, groups: Sequence[Group], now: datetime) -> bool:
         """What waits and stands in a crowd that this person was told of joins the message that told it, if any does."""
-        await posts.alone(db, who.id)
+        await unclaimed.alone(db, who.id)
         joining = await crowds.joining(db, who.id, groups, now)
         for message, keys in joining.items():
             await crowds.join(db, self._vault, message, who.id, keys, now)
@@ -239,14 +238,14 @@ class PostOffice:
             raise _retry(error) from None
 
     async def _claim(
-        self, db: AsyncConnection, who: Person, groups: Sequence[posts.Group], now: datetime
+        self, db: AsyncConnection, who: Person, groups: Sequence[Group], now: datetime
     ) -> tuple[str, bytes] | tuple[None, None]:
         """Make one message of what waits: its id, and the mail."""
         crowds_wait = any(group.crowds for group in groups)
         if crowds_wait:
             await self._join(db, who, groups, now)
         # Of a crowd that came in this moment nobody has looked yet whether a message told it: the next round does.
-        waiting = [one for one in await posts.waiting(db, groups) if crowds_wait or one.crowd is None]
+        waiting = [one for one in await unclaimed.take(db, groups) if crowds_wait or one.crowd is None]
         if not waiting:
             return None, None
         keys = sorted(notice.key for notice in waiting)

@@ -40,7 +40,7 @@ from rules.events import event_type
 from rules.ledger import Entry
 from rules.notices import Outcome
 from settings import Settings
-from storage import ledger, posts, recording, registry, rounds, webhooks
+from storage import ledger, posts, recording, registry, rounds, unclaimed, webhooks
 from storage.content import MasterKeyError, Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, Way, questions, transaction
 from telemetry import meters
@@ -158,7 +158,7 @@ class Records:
             now = datetime.now(UTC)
             told = await recording.addressees(connection, [key for of in keys.values() for key in of], now)
             off_duty = any(isinstance(person, Nobody) for person in told.values())
-            soon = (await posts.behind(connection, now)).heirs if off_duty else set()
+            soon = (await unclaimed.behind(connection, now)).heirs if off_duty else set()
             hooks = await webhooks.concerned(connection, events)
         coming = await self._coming(told)
         return [
@@ -193,9 +193,11 @@ class Records:
         async with self._connection() as connection:
             found = await registry.pinned(connection, stream.complaint)
             await posts.tell_again(connection, stream.complaint)
-            behind = await posts.behind(connection, now)
-            waiting = await posts.who_waits(connection, behind)
-            unmanned = [one for one in await posts.unmanned(connection, behind) if one.complaint == stream.complaint]
+            behind = await unclaimed.behind(connection, now)
+            waiting = await unclaimed.who_waits(connection, behind)
+            unmanned = [
+                one for one in await unclaimed.unmanned(connection, behind) if one.complaint == stream.complaint
+            ]
             hooks = await webhooks.active(connection)
         await asyncio.gather(
             *(poke(self._client, self._task_queue, person) for person in waiting),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rules.contract import Contract
     from rules.directory import Directory, Member
-    from storage.posts import Unmanned
+    from storage.unclaimed import Unmanned
 
 directory_app = typer.Typer(help="Who stands behind the roles of the contracts.", no_args_is_help=True)
 
@@ -38,7 +38,7 @@ def import_directory(
     from starter.directory_files import read_files, read_whole
     from starter.errors import Invalid
     from starter.postgres import postgres, settings_in_force
-    from storage import posts
+    from storage import unclaimed
     from storage.database import transaction
     from storage.directory import replace, stored
 
@@ -49,9 +49,9 @@ def import_directory(
         async with postgres(settings) as engine, transaction(engine) as connection:
             directory = read_files(files, whole or await stored(connection), now)
             await replace(connection, directory)
-            behind = await posts.behind(connection, now)
-            waiting = await posts.who_waits(connection, behind)
-            unmanned = await posts.unmanned(connection, behind)
+            behind = await unclaimed.behind(connection, now)
+            waiting = await unclaimed.who_waits(connection, behind)
+            unmanned = await unclaimed.unmanned(connection, behind)
         await _tell(settings.task_queue, waiting, unmanned, now)
         return directory
 

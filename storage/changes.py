@@ -7,10 +7,11 @@ Postgres alike.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Table, bindparam, func, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Column, ColumnElement, Table, Update, bindparam, func, update
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.tables import EARLIEST, MERGE, OBJECT, PROJECTIONS, SUM
@@ -47,13 +48,22 @@ class Changes:
         for table, rows in self._new.items():
             if rows:
                 # A row that is there already was left by damage; it stays for a rebuild to judge, no notice sent twice.
-                new = insert(table).on_conflict_do_nothing()
-                await connection.execute(new, [_whole(table, row) for row in rows.values()])
+                await connection.execute(_insert(table), [_whole(table, row) for row in rows.values()])
         for table, changed in self._changed.items():
             for (where, names), parameters in _by_shape(table, changed):
-                found_by = (table.c[name] == bindparam(f"where_{name}") for name in where)
-                values = {name: _merging(table.c[name]) for name in names}
-                await connection.execute(update(table).where(*found_by).values(values), parameters)
+                await connection.execute(_update(table, where, names), parameters)
+
+
+# To build a statement costs as much as to carry it out, and there are few.
+@cache
+def _insert(table: Table) -> Insert:
+    return insert(table).on_conflict_do_nothing()
+
+
+@cache
+def _update(table: Table, where: tuple[str, ...], names: tuple[str, ...]) -> Update:
+    found_by = (table.c[name] == bindparam(f"where_{name}") for name in where)
+    return update(table).where(*found_by).values({name: _merging(table.c[name]) for name in names})
 
 
 def derived_columns(table: Table) -> list[Column[Any]]:

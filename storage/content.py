@@ -125,14 +125,9 @@ class Vault:
 
     async def _keys(self, connection: AsyncConnection, streams: list[str]) -> dict[str, AESGCM | None]:
         """The key of each stream, made if it has none; nothing for a destroyed one."""
-        made = insert(content_keys)
-        # The update that changes nothing makes one statement return the key whether or not it was there before.
-        kept = made.on_conflict_do_update(index_elements=["stream"], set_={"stream": made.excluded.stream}).returning(
-            content_keys.c.stream, content_keys.c.wraps
-        )
         fresh = [{"stream": s, "wraps": self._ring.wrap(AESGCM.generate_key(256), s)} for s in streams]
         keys: dict[str, AESGCM | None] = {}
-        for stream, wraps in await connection.execute(kept, fresh):
+        for stream, wraps in await connection.execute(_KEPT, fresh):
             keys[stream] = None if wraps is None else AESGCM(self._ring.unwrap(wraps, stream))
             if wraps is None:
                 log.warning("content of %s was erased; a text that came later is not kept", stream)
@@ -150,3 +145,10 @@ def _sealed(key: AESGCM, stream: str, texts: Texts) -> Iterator[dict[str, Any]]:
 def _place(stream: str, seq: int, field: str) -> bytes:
     """Authenticated with the text, so that no row can be passed off as another."""
     return f"{stream}\n{seq}\n{field}".encode()
+
+
+_MADE = insert(content_keys)
+# The update that changes nothing makes one statement return the key whether or not it was there before.
+_KEPT = _MADE.on_conflict_do_update(index_elements=["stream"], set_={"stream": _MADE.excluded.stream}).returning(
+    content_keys.c.stream, content_keys.c.wraps
+)

@@ -17,9 +17,9 @@ from rules.ledger import Entry
 from rules.values import SYSTEM, Actor
 from storage.content import Vault
 from storage.impartiality import impartial
-from storage.posts import Group, of, waits
 from storage.recording import record_next
 from storage.tables import complaints, crowd_answers, messages, notices
+from storage.unclaimed import Group, of, waits
 
 
 class Answer(NamedTuple):

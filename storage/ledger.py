@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import bindparam, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -65,9 +65,8 @@ async def append(connection: AsyncConnection, streams: Mapping[str, Sequence[Ent
     rows = [_row(stream, entry) for stream, entries in streams.items() for entry in entries]
     if not rows:
         return {}
-    appended = insert(ledger).on_conflict_do_nothing().returning(ledger.c.stream, ledger.c.seq)
     try:
-        added = await connection.execute(appended, rows)
+        added = await connection.execute(_APPENDED, rows)
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == GAP:
             said = error.orig.__cause__ if error.orig else error
@@ -83,7 +82,7 @@ async def append(connection: AsyncConnection, streams: Mapping[str, Sequence[Ent
 
 async def read(connection: AsyncConnection, stream: str) -> list[Entry]:
     """The entries of a stream, in order; none for an unknown stream."""
-    rows = await connection.scalars(select(ledger.c.body).where(ledger.c.stream == stream).order_by(ledger.c.seq))
+    rows = await connection.scalars(_READ, {"stream": stream})
     return [Entry.model_validate(body) for body in rows]
 
 
@@ -106,3 +105,7 @@ async def _compare(connection: AsyncConnection, present: Mapping[tuple[str, int]
     for stream, seq, body in found:
         if body != present[stream, seq]:
             raise DivergedError(f"{stream} holds another entry at {seq}: {body['type']}")
+
+
+_APPENDED = insert(ledger).on_conflict_do_nothing().returning(ledger.c.stream, ledger.c.seq)
+_READ = select(ledger.c.body).where(ledger.c.stream == bindparam("stream")).order_by(ledger.c.seq)

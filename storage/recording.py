@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import ARRAY, Select, Text, any_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.duty import Nobody
@@ -85,17 +85,8 @@ async def lateness(connection: AsyncConnection, recorded: Mapping[str, Sequence[
     late: dict[str, list[Lateness]] = {complaint: [] for complaint in recorded}
     if not ids:
         return late
-    c = clocks.c
-    behind = c.detected_at - func.greatest(c.missed_at, c.known_at)
-    # By complaint first, which the primary key finds.
-    its = c.complaint.in_({complaint for complaint, _ in ids})
-    named = tuple_(c.complaint, func.concat(c.obligation, "#", c.n)).in_(ids)
-    query = (
-        select(c.complaint, complaints.c.contract, c.obligation, behind)
-        .join(complaints, complaints.c.id == c.complaint)
-        .where(its, named, c.detected_at.is_not(None))
-    )
-    for complaint, *found in await connection.execute(query):
+    missed = {"cases": sorted({case for case, _ in ids}), "ids": [f"{case} {clock}" for case, clock in ids]}
+    for complaint, *found in await connection.execute(_BEHIND, missed):
         late[complaint].append(Lateness(*found))
     return late
 
@@ -127,14 +118,12 @@ async def record_next(
 
     With `unsettled` only while nobody knows yet what became of the message; returns whether it was recorded.
     """
-    found = await connection.execute(
-        select(messages.c.accepted_at, messages.c.undeliverable_at).where(messages.c.id == message).with_for_update()
-    )
+    stream = ledger.message_stream(message)
+    found = await connection.execute(_HELD, {"message": message})
     accepted_at, undeliverable_at = found.one()
     if unsettled and (accepted_at or undeliverable_at):
         return False
-    stream = ledger.message_stream(message)
-    last = await connection.scalar(select(func.max(entries.c.seq)).where(entries.c.stream == stream))
+    last = await connection.scalar(_LAST, {"stream": stream})
     await record_message(connection, vault, message, [entry((last or 0) + 1)])
     return True
 
@@ -143,10 +132,34 @@ async def addressees(connection: AsyncConnection, keys: Sequence[str], at: datet
     """Of these notices those that still wait, each with the person who is told at this instant, or why nobody is."""
     if not keys:
         return {}
-    found = await connection.execute(
-        select(notices.c.key, notices.c.contract, notices.c.role, AGAINST)
-        .join(complaints, complaints.c.id == notices.c.complaint)
-        .where(notices.c.key.in_(keys), notices.c.state == "planned")
-    )
+    found = await connection.execute(_PLANNED, {"keys": list(keys)})
     resolve = await resolver(connection, at)
     return {row.key: resolve(row.contract, row.role, row.against) for row in found}
+
+
+_PLANNED = (
+    select(notices.c.key, notices.c.contract, notices.c.role, AGAINST)
+    .join(complaints, complaints.c.id == notices.c.complaint)
+    .where(notices.c.key == any_(bindparam("keys", type_=ARRAY(Text))), notices.c.state == "planned")
+)
+
+_HELD = (
+    select(messages.c.accepted_at, messages.c.undeliverable_at)
+    .where(messages.c.id == bindparam("message"))
+    .with_for_update()
+)
+_LAST = select(func.max(entries.c.seq)).where(entries.c.stream == bindparam("stream"))
+
+
+def _behind() -> Select[Any]:
+    c, texts = clocks.c, ARRAY(Text)
+    named = func.concat(c.complaint, " ", c.obligation, "#", c.n) == any_(bindparam("ids", type_=texts))
+    return (
+        select(c.complaint, complaints.c.contract, c.obligation, c.detected_at - func.greatest(c.missed_at, c.known_at))
+        .join(complaints, complaints.c.id == c.complaint)
+        # By complaint first, which the primary key finds.
+        .where(c.complaint == any_(bindparam("cases", type_=texts)), named, c.detected_at.is_not(None))
+    )
+
+
+_BEHIND = _behind()

@@ -9,7 +9,7 @@ from sqlalchemy import Text, cast, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.coverage import told
-from storage import contracts, feed, posts, turns, webhooks
+from storage import contracts, feed, turns, unclaimed, webhooks
 from storage.directory import stored
 from storage.ledger import stream_of
 from storage.tables import complaints, ledger, messages, notices, rejects
@@ -71,7 +71,7 @@ async def _undeliverable(connection: AsyncConnection, after: datetime) -> list[S
 
 async def _waiting(connection: AsyncConnection, now: datetime, before: datetime) -> list[Stuck]:
     in_turn = await turns.waiting(connection, now)
-    behind = (await posts.behind(connection, now)).persons if in_turn else {}
+    behind = (await unclaimed.behind(connection, now)).persons if in_turn else {}
     held = [group for person in in_turn for group in behind.get(person, ())]
     query = (
         select(notices, messages.c.last_error)
@@ -81,7 +81,7 @@ async def _waiting(connection: AsyncConnection, now: datetime, before: datetime)
         .where(or_(notices.c.person.is_(None), notices.c.person.not_in(in_turn)))
     )
     if held:
-        query = query.where(or_(notices.c.claimed_at.is_not(None), not_(posts.of(held))))
+        query = query.where(or_(notices.c.claimed_at.is_not(None), not_(unclaimed.of(held))))
     return [
         Stuck(
             "waiting notice",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
@@ -128,9 +129,13 @@ class Complaint(Updates):
             renewed = self.renewed and not self.outbox.entries
             return self.case.closed is not None or long or renewed or self.records.done()
 
+        def passed(armed_at: datetime, task: int) -> bool:
+            # A timer runs from when its task is over, and a record takes its time before: it is armed again behind it,
+            # which costs no event, or each rung would come late by the record before it.
+            return workflow.now() > armed_at and workflow.info().get_current_history_length() == task
+
         while not over():
-            armed = self.wake
-            now = workflow.now()
+            armed, now, task = self.wake, workflow.now(), workflow.info().get_current_history_length()
             if armed is not None and armed.at <= now:
                 decision = tick(self.case, self.law, now)
                 if not decision.entries:  # held up where a corrected worker resumes it, rather than running in circles
@@ -139,7 +144,7 @@ class Complaint(Updates):
                 continue
             with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(
-                    lambda: self.wake != armed or over(),  # noqa: B023  armed stands still while we wait
+                    lambda: self.wake != armed or over() or passed(now, task),  # noqa: B023  they stand still meanwhile
                     timeout=armed.at - now if armed else None,
                     timeout_summary=Label(label(self.law, self.case, armed)) if armed else None,
                 )

@@ -27,7 +27,7 @@ from starter.canary import schedule_id
 from starter.reconcile.complaints import each
 from starter.reconcile.damage import Damage
 from starter.reconcile.tails import effective
-from storage import contracts, crowds, feed, posts, registry, standing, webhooks
+from storage import contracts, crowds, feed, registry, standing, unclaimed, webhooks
 from storage.database import transaction
 
 Heal = Callable[[], Awaitable[str]]
@@ -94,9 +94,9 @@ class Around:
         """What waits for a person whose Post does not run, and notices behind which nobody stands."""
         now = datetime.now(UTC)
         async with transaction(self._engine) as connection:
-            behind = await posts.behind(connection, now)
-            waiting = await posts.who_waits(connection, behind)
-            nobody = await posts.unmanned(connection, behind)
+            behind = await unclaimed.behind(connection, now)
+            waiting = await unclaimed.who_waits(connection, behind)
+            nobody = await unclaimed.unmanned(connection, behind)
         asleep = [
             person
             for person, runs in zip(waiting, await each([post_id(p) for p in waiting], self._runs), strict=True)
@@ -107,7 +107,7 @@ class Around:
             await poke(self._client, self._task_queue, person)
             return "its Post was started"
 
-        async def tell(one: posts.Unmanned) -> str:
+        async def tell(one: unclaimed.Unmanned) -> str:
             outcome = Outcome(notice=one.notice, accepted=False, at=now, reason=one.reason)
             await report(self._client, one.complaint, outcome)
             return "its complaint was told"

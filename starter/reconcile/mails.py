@@ -22,7 +22,7 @@ from starter.reconcile.around import Heal
 from starter.reconcile.complaints import each
 from starter.reconcile.damage import Damage, Report
 from starter.temporal_errors import SEALED
-from storage import posts, recording, standing
+from storage import recording, standing, unclaimed
 from storage.content import Vault
 from storage.database import transaction
 from storage.directory import stored
@@ -66,7 +66,7 @@ class Mails:
         """Everybody who may have been mailed what waits now, and since when the oldest of it waits."""
         found: dict[str, datetime] = {}
         async with transaction(self._engine) as connection:
-            behind = await posts.behind(connection, datetime.now(UTC))
+            behind = await unclaimed.behind(connection, datetime.now(UTC))
             directory = await stored(connection)
             claimed = await standing.claimed_since(connection)
         groups = [*(group for of in behind.persons.values() for group in of), *behind.nobody]

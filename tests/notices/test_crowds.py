@@ -7,7 +7,7 @@ from typing import Any
 
 from rules.law import InForce
 from rules.values import Actor
-from storage import crowds, posts
+from storage import crowds, posts, unclaimed
 from storage.database import transaction
 from storage.rebuild import rebuild
 from storage.recording import record_message
@@ -222,7 +222,7 @@ async def test_a_revived_complaint_hears_of_the_answer_again(desk: Desk) -> None
     await desk.deliver("di")
     async with transaction(desk.engine) as connection:
         await posts.tell_again(connection, story.case.id)
-        assert "di" in await posts.who_waits(connection, await posts.behind(connection, datetime.now(UTC)))
+        assert "di" in await unclaimed.who_waits(connection, await unclaimed.behind(connection, datetime.now(UTC)))
     await desk.deliver("di")
     first, again = await handle.query("covered")
     assert first == again

@@ -19,7 +19,7 @@ from activities.interface import Delivered, post_id
 from activities.mailer import Mailer
 from activities.poke import poke
 from activities.post import PostOffice
-from storage import contracts, directory, posts, rounds
+from storage import contracts, directory, posts, rounds, unclaimed
 from storage.database import create_engine, questions, transaction
 from storage.ledger import message_stream
 from templates.rendering import Renderer
@@ -43,9 +43,9 @@ def proposed(reference: str = "R-1") -> Story:
     return story
 
 
-async def held(connection: AsyncConnection, person: str) -> list[posts.Group]:
+async def held(connection: AsyncConnection, person: str) -> list[unclaimed.Group]:
     """What waits for a person now."""
-    return (await posts.behind(connection, datetime.now(UTC), person)).persons[person]
+    return (await unclaimed.behind(connection, datetime.now(UTC), person)).persons[person]
 
 
 async def look(office: PostOffice, person: str, before: Delivered) -> Delivered:
@@ -104,7 +104,7 @@ async def test_a_crowd_travels_in_one_mail(desk: Desk) -> None:
 
 async def test_no_line_is_lost_to_the_limit_of_one_mail(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not fit into one mail is said to wait, and leaves with the next."""
-    monkeypatch.setattr(posts, "MOST", 2)
+    monkeypatch.setattr(unclaimed, "MOST", 2)
     await desk.record(*(missed(f"R-{n}") for n in range(5)))
     done = [await desk.deliver("cy") for _ in range(3)]
     assert [(r.sent, r.waiting) for r in done] == [(1, 3), (1, 1), (1, 0)]
@@ -114,7 +114,7 @@ async def test_no_line_is_lost_to_the_limit_of_one_mail(desk: Desk, monkeypatch:
 
 async def test_no_message_left_behind_is_forgotten(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Invariant 21: of two messages claimed before a crash the first round says that another waits, and it leaves."""
-    monkeypatch.setattr(posts, "MOST", 1)
+    monkeypatch.setattr(unclaimed, "MOST", 1)
     await desk.record(missed("R-1"), missed("R-2"))
     async with transaction(desk.engine) as connection:
         who = await directory.person(connection, "cy")
@@ -370,8 +370,8 @@ async def test_roles_are_resolved_when_the_message_is_made(desk: Desk) -> None:
     assert (await desk.deliver("cy")).sent == 0
     assert (await desk.deliver("ann")).sent == 1
     async with transaction(desk.engine) as connection:
-        behind = await posts.behind(connection, datetime.now(UTC))
-        assert await posts.who_waits(connection, behind) == ["bo"]
+        behind = await unclaimed.behind(connection, datetime.now(UTC))
+        assert await unclaimed.who_waits(connection, behind) == ["bo"]
 
 
 PAST = "    shifts: [{from: 2026-01-01, to: 2026-03-03}]"
@@ -421,7 +421,7 @@ async def test_who_was_there_all_the_time_is_not_poked_again(desk: Desk) -> None
     for text, late in ((people, set()), (off_duty("cy", people), {"di"})):
         await desk.people(text)
         async with transaction(desk.engine) as connection:
-            behind = await posts.behind(connection, datetime.now(UTC), "di")
+            behind = await unclaimed.behind(connection, datetime.now(UTC), "di")
         assert behind.late == late
 
 
@@ -469,10 +469,10 @@ async def test_what_one_round_holds_no_other_round_claims(desk: Desk) -> None:
     """Invariant 12: while one round is claiming, another sees only what came since."""
     await desk.record(missed("R-1"))
     async with transaction(desk.engine) as first:
-        taken = await posts.waiting(first, await held(first, "cy"))
+        taken = await unclaimed.take(first, await held(first, "cy"))
         await desk.record(missed("R-2"))
         async with transaction(desk.engine) as second:
-            free = await posts.waiting(second, await held(second, "cy"))
+            free = await unclaimed.take(second, await held(second, "cy"))
     assert [notice.key.split("/")[1] for notice in taken] == ["R-1"]
     assert [notice.key.split("/")[1] for notice in free] == ["R-2"]
 
@@ -535,7 +535,7 @@ async def test_a_poke_starts_the_post_of_a_person(desk: Desk) -> None:
     heir = f"heir.{desk.queue[-8:]}"
     await desk.people(PEOPLE.replace("  cy: ", f"  {heir}: ").replace("[cy]", f"[{heir}]"))
     async with transaction(desk.engine) as connection:
-        assert heir in await posts.who_waits(connection, await posts.behind(connection, datetime.now(UTC)))
+        assert heir in await unclaimed.who_waits(connection, await unclaimed.behind(connection, datetime.now(UTC)))
     queue = f"post-{desk.queue}"
     async with Worker(desk.client, task_queue=queue, workflows=[Post], activities=desk.office.activities):
         await poke(desk.client, queue, heir)

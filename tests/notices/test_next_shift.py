@@ -7,7 +7,7 @@ from activities.interface import Delivered
 from rules.directory_file import read_directory
 from rules.duty import AHEAD, comes_next
 from rules.ledger import Entry
-from storage import posts
+from storage import unclaimed
 from storage.database import transaction
 from storage.rebuild import rebuild
 from storage.recording import record, record_message
@@ -114,7 +114,7 @@ async def test_another_directory_may_have_somebody(desk: Desk) -> None:
     for people, whom in ((from_then("bo", SHIFT), "bo"), (PEOPLE.replace("person: [bo]", "person: [ann]"), "ann")):
         await desk.people(people)
         async with transaction(desk.engine) as connection:
-            assert whom in await posts.who_waits(connection, await posts.behind(connection, NOW))
+            assert whom in await unclaimed.who_waits(connection, await unclaimed.behind(connection, NOW))
     assert (await desk.deliver("ann")).sent == 1
 
 
