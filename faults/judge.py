@@ -227,14 +227,14 @@ def changed(expected: Sequence[Entry], found: Sequence[Entry], untold: Collectio
     A clock that only one side has counts when it says something: one that a miss set going, and the refutation of that
     miss ended, is an ended clock more. A clock whose end was heard only after its due is missed when somebody looked in
     between, and a miss stays on record, done late or never (invariant 2). `untold` are the keys of acts that nobody
-    told, having nothing to answer.
+    told, having come too late for what they answer.
     """
     problems = []
     acts, wanted_acts = facts(found), facts(expected, untold)
     if acts != wanted_acts:
         problems.append(f"acts {acts} instead of {wanted_acts}")
     wanted, there = outcomes(expected), outcomes(found)
-    heard_late = crossed(expected, found, timedelta())
+    heard_late = bool(untold) or crossed(expected, found, timedelta())
     for key in sorted(wanted.keys() | there.keys()):
         one, other = wanted.get(key, "ended"), there.get(key, "ended")
         ends = [became.endswith("ended") for became in (one, other)]

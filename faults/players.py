@@ -37,6 +37,8 @@ SEEN = {
     "report": "SELECT EXISTS (SELECT FROM clocks WHERE complaint = $1 AND report = 'unconfirmed' "
     "AND obligation || '#' || n = $2)",
 }
+MISSED_BY = {"waive"}
+"""Refused once the clock was missed, as it is where a machine heard of it too late."""
 SEEN_WITHIN = 45.0
 """Seconds after which nothing is to be seen any more."""
 
@@ -53,7 +55,7 @@ class Played:
     answers: dict[int, int] = field(default_factory=dict)
     """The ledger entry by which a step was answered."""
     untold: set[str] = field(default_factory=set)
-    """Keys of steps that nobody told, since there was nothing to answer."""
+    """Keys of steps that nobody told, or told in vain, since they came too late for what they answer."""
     problems: list[str] = field(default_factory=list)
     """What a program must never see, such as another answer under the same key."""
 
@@ -177,6 +179,9 @@ class Stage:
             if any(answer.status_code != 409 for answer in answers):
                 played.problems.append(f"step {index}, {step.name}, had to be refused: {answers[0].text}")
             return
+        if answers[0].status_code == 409 and step.name in MISSED_BY and await self._missed(story, step):
+            played.untold.add(key)
+            return
         if wrong := [answer for answer in answers if answer.status_code not in (200, 202)]:
             played.problems.append(f"step {index}, {step.name}, was refused: {wrong[0].text}")
             return
@@ -186,6 +191,10 @@ class Stage:
             played.problems.append(f"step {index}, {step.name}, was answered by entries {sorted(numbers)}")
         for number in numbers:
             played.answers[index] = number
+
+    async def _missed(self, story: Story, step: Step) -> bool:
+        """Whether the clock that it is about is missed by now."""
+        return await self._true(SEEN["miss"], story.complaint, step.body["clock"], within=0)
 
     async def _number(self, story: Story, step: int) -> int:
         """Where the entry of a step stands, as somebody reads it in the case file."""

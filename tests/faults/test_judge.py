@@ -193,6 +193,7 @@ def test_a_clock_that_ended_and_was_missed_is_found_unless_its_end_was_heard_lat
     done = missed.model_copy(update={"type": "clock_done", "occurred_at": after})
     later = [*entries[:at], missed, done, *entries[at + 1 :]]
     assert any("late, done" in line for line in changed(entries, later))
+    assert changed(entries, other, {"an act that came too late"}) == []
     last = next(n for n, entry in reversed(list(enumerate(entries))) if entry.key is not None)
     before = {"occurred_at": missed.occurred_at - SECOND, "recorded_at": missed.occurred_at + SECOND}
     for found in (other, later):
