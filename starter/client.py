@@ -139,7 +139,6 @@ class Ombud:
                     task_queue=self.task_queue,
                     # A start that failed for a reason may be sent again, corrected. The register sees to the rest.
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                    static_summary=_summary(start),
                 )
             except WorkflowAlreadyStartedError:
                 return await self._already(start, self.temporal.get_workflow_handle(workflow_id))
@@ -336,8 +335,3 @@ def _keyed(command: Command, key: str | None) -> Command:
 
 def _body(command: Command) -> dict[str, Any]:
     return command.model_dump(mode="json", exclude_none=True)
-
-
-def _summary(start: OpenComplaint) -> Label:
-    """What the Web UI shows beside the id."""
-    return Label(" · ".join(filter(None, (start.kind, start.category, start.level and f"level {start.level}"))))

@@ -53,7 +53,7 @@ def label(law: InForce, case: Complaint, wake: Wake) -> str:
 
 
 def markdown(law: InForce, case: Complaint, cancelled: bool) -> str:
-    """The current details: stage, and every clock with clause, due and state."""
+    """The current details: stage, kind, category, level, and every clock with clause, due and state."""
 
     def words(key: str) -> str:
         return law.contract.words(WORDS[key])
@@ -61,7 +61,9 @@ def markdown(law: InForce, case: Complaint, cancelled: bool) -> str:
     def local(at: datetime) -> str:
         return law.calendar.local(at).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
 
-    lines = [f"**{reached(case, law.contract)}** · {case.id}", ""]
+    now = case.now_is
+    what = (now.kind, now.category, now.level and f"level {now.level}")
+    lines = [" · ".join([f"**{reached(case, law.contract)}**", case.id, *filter(None, what)]), ""]
     if cancelled:
         lines += [f"> {words('cancel')}", ""]
     clause, promised, due, state = words("head").split(" · ")

@@ -26,6 +26,7 @@ from storage.changes import Changes
 from storage.projector import project_complaint
 from storage.tables import clocks, complaints
 from tests.support.releases import HISTORIES, LEDGERS, RELEASES, named, recorded
+from wire.packing import unpack
 from workflows.carried import Carried
 
 OFFICES = (
@@ -103,7 +104,7 @@ def _definitions() -> dict[str, tuple[list[Any], int]]:
 
 
 def _payloads(payloads: Any) -> list[Any]:
-    return [json.loads(payload.data) for payload in payloads.payloads]
+    return [json.loads(unpack(payload).data) for payload in payloads.payloads]
 
 
 @pytest.mark.parametrize("file", HISTORIES, ids=named)
