@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from faults.injector import SERVERS
 from faults.points import POINTS
 from faults.run import Outcome
 
@@ -57,6 +58,11 @@ def _counted(outcome: Outcome) -> dict[str, Any]:
         "claimed twice": results.doubled,
         "mails": results.mails,
         "doubles on the wire": results.copies,
+        "circulars": results.circulars,
+        "letters taken": results.letters,
+        "events": results.events,
+        "events lost": results.events_lost,
+        "events told twice": results.event_copies,
         "longest recovery in seconds": round(outcome.longest_recovery, 1),
         "latest rung in seconds": round(results.latest_rung.total_seconds(), 1),
         "longest mail in seconds": round(results.longest_mail.total_seconds(), 1),
@@ -70,11 +76,10 @@ def _kinds(outcome: Outcome) -> Counter[str]:
     kinds = Counter(f"{one.plan.victim} killed, at “{one.plan.point}”" for one in outcome.injected if one.plan.point)
     at_random = [one.plan.victim for one in outcome.injected if not one.plan.point]
     kinds += Counter(
-        "mail server refuses connections" if victim == "mail" else f"{victim} killed, at any moment"
+        f"{SERVERS[victim]} refuses connections" if victim in SERVERS else f"{victim} killed, at any moment"
         for victim in at_random
     )
-    kinds += Counter({f"mail server {trouble}": count for trouble, count in outcome.troubles.items()})
-    return kinds
+    return kinds + outcome.troubles
 
 
 def _faults(storm: Outcome) -> Table:

@@ -13,9 +13,14 @@ from faults.machines import Machines
 from faults.players import Pulse
 from faults.points import OF_GATEWAY, OF_WORKER, POINTS
 from faults.post import MailServer
+from faults.receiver import Hooks
 
 VICTIMS = ("worker", "temporal", "postgres")
 """Who may die at a point of the worker."""
+SERVERS = {"mail": "mail server", "receiver": "receiver of webhooks"}
+"""Servers of others, which refuse connections instead of dying, by their names for people."""
+SWEPT = {"gathered"}
+"""Points that only circulars reach."""
 OPENING = {"opened", "registering"}
 """Points that are reached once a complaint."""
 RECOVERED_WITHIN = 120.0
@@ -47,12 +52,12 @@ def plans(seed: int, every: int, *, brief: bool = False) -> list[Plan]:
     """What must happen in one run, in its order: every point kills somebody, and every victim dies at any moment too.
 
     With `every` at 3 each victim dies at each point of the worker; with less so many of them, as the seed says. A brief
-    run leaves the moments between the points to the mail server.
+    run leaves the moments between the points to the servers of others, and the calendar as it is.
     """
     random = Random(seed)
     wanted = [Plan("gateway", point) for point in OF_GATEWAY]
-    wanted += [Plan(victim, None) for victim in ("mail", *(() if brief else (*VICTIMS, "gateway")))]
-    for number, point in enumerate(OF_WORKER):
+    wanted += [Plan(victim, None) for victim in (*SERVERS, *(() if brief else (*VICTIMS, "gateway")))]
+    for number, point in enumerate(point for point in OF_WORKER if not (brief and point in SWEPT)):
         turned = [VICTIMS[(number + seed + n) % len(VICTIMS)] for n in range(len(VICTIMS))]
         wanted += [Plan(victim, point) for victim in turned[:every]]
     # What only an opening reaches comes first, so that the last stories need not wait for it.
@@ -63,14 +68,14 @@ class Injector:
     """Holds every process at its points, and decides there. With a `pace` below 1 who died is down for a shorter time,
     and the next fault comes sooner."""
 
-    def __init__(self, seed: int, wanted: list[Plan], mail: MailServer, pace: float = 1.0) -> None:
+    def __init__(self, seed: int, wanted: list[Plan], mail: MailServer, hooks: Hooks, pace: float = 1.0) -> None:
         self.left = list(wanted)
         self.injected: list[Injected] = []
         self.reached: Counter[str] = Counter()
         self.port = 0
         self.failed: list[str] = []
         self._random = Random(seed)
-        self._mail = mail
+        self._servers: dict[str, MailServer | Hooks] = dict(zip(SERVERS, (mail, hooks), strict=True))
         self._pace = pace
         self._machines: Machines | None = None
         self._armed: Plan | None = None
@@ -92,7 +97,7 @@ class Injector:
         """Everything that is planned, one after the other; then at random, until it is told to finish."""
         self._machines = machines
         while not self._finished:
-            plan = self.left.pop(0) if self.left else Plan(self._random.choice((*VICTIMS, "gateway", "mail")), None)
+            plan = self.left.pop(0) if self.left else Plan(self._random.choice((*VICTIMS, "gateway", *SERVERS)), None)
             if await self._inject(plan, pulse):
                 await asyncio.sleep(self._pace * self._random.uniform(0.5, 2))
             else:
@@ -147,14 +152,14 @@ class Injector:
         writer.close()
 
     def _kill(self, victim: str) -> None:
-        if victim == "mail":
-            self._mail.refuse()
+        if victim in self._servers:
+            self._servers[victim].refuse()
         elif self._machines is not None:
             self._machines.by_name[victim].kill()
 
     async def _heal(self, victim: str) -> None:
-        if victim == "mail":
-            await self._mail.start()
+        if victim in self._servers:
+            await self._servers[victim].start()
         elif self._machines is not None:
             self._machines.by_name[victim].allow()
 

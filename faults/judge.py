@@ -20,8 +20,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from faults.laws import VISIT
-from rules.commands import Command, OpenComplaint
-from rules.decide import Decision, decide, deliver, open_complaint, tick
+from rules.commands import Command, OpenComplaint, Replan
+from rules.decide import Decision, decide, deliver, open_complaint, refuse, tick
 from rules.divergence import JUDGED
 from rules.fold import fold
 from rules.judge import next_wake
@@ -41,6 +41,21 @@ IGNORED = {
 
 OUTCOMES = {"notice_accepted": True, "notice_undeliverable": False, "notice_bounced": False}
 """Entries that say what became of a notice: they come when the mail server speaks; `faults.mails` judges them."""
+
+NUMBERS = ("source", "silenced_by", "entry", "corrects", "request", "demand", "calendar", "act", "survey", "merge")
+"""Data of an entry that name an earlier one by its number."""
+
+BETWEEN = {"absorbed", "released"}
+"""What another complaint asked for: it happened when that one was told, and is dated when this one heard of it."""
+CIRCULAR = "circular/"
+"""How the key of a letter begins that went to many complaints; it is dated when a complaint heard of it, too."""
+
+CLOSED = "The complaint was closed already."
+"""Why a letter of a circular is on record as refused: a run that died had the closing on record, and the next one heard
+the letter first. Its sender is told so."""
+
+OF_TIME = ("rung_reached", "clock_missed")
+"""What happens by itself, at a moment that the contract says."""
 
 REVISED = {"clock_attributed", "clock_replanned", "clock_resumed", "clock_unmet"}
 """Judgements that change an earlier one, at the moment at which that is found."""
@@ -145,7 +160,9 @@ def _decision(before: Decision, law: InForce, entry: Entry, sent: Mapping[str, C
     if entry.key is not None:
         if entry.key not in sent:
             raise Refused(f"nobody sent the key {entry.key}")
-        return decide(case, law, sent[entry.key], now, None, entry.via or "ui")
+        return decide(case, law, sent[entry.key], now, entry.key, entry.via or "ui")
+    if entry.type == "refused" and case.closed and any(key.startswith(CIRCULAR) for key in sent):
+        return refuse(case, Replan.name, CLOSED, now)
     if entry.type in OUTCOMES:
         data = entry.data
         told = Outcome(
@@ -187,10 +204,16 @@ def outcomes(entries: Sequence[Entry]) -> dict[str, str]:
 
 def crossed(expected: Sequence[Entry], found: Sequence[Entry], slack: timedelta) -> bool:
     """Whether a moment at which something happened by itself lies between an act and its hearing, or so near to it that
-    a slow machine may look at the two in either order. Then what is on record depends on who came first."""
-    moments = [entry.occurred_at for entry in (*expected, *found) if entry.type in ("rung_reached", "clock_missed")]
-    heard = [(entry.occurred_at, entry.recorded_at + slack) for entry in found if entry.key is not None]
-    return any(happened < moment <= at for happened, at in heard for moment in moments)
+    a slow machine may look at the two in either order; or whether a rung passed by untold, since nobody looked before
+    the act behind it was heard. Then what is on record depends on who came first."""
+    moments = [entry.occurred_at for entry in (*expected, *found) if entry.type in OF_TIME]
+    passed = [(e.occurred_at, e.recorded_at) for e in found if e.type == "rung_reached" and "passed" in e.data]
+    told = {entry.key: entry.occurred_at for entry in expected if _dated_when_heard(entry)}
+    heard = [(told.get(e.key, e.occurred_at), e.recorded_at) for e in found if e.key is not None]
+    heard += [(datetime.fromisoformat(act["at"]), e.recorded_at) for e in found for act in e.data.get("done", ())]
+    return any(happened < moment <= at + slack for happened, at in heard for moment in moments) or any(
+        moment <= happened and at <= seen for happened, at in heard for moment, seen in passed
+    )
 
 
 def facts(entries: Sequence[Entry], untold: Collection[str] = ()) -> list[str]:
@@ -203,19 +226,21 @@ def changed(expected: Sequence[Entry], found: Sequence[Entry], untold: Collectio
 
     A clock that only one side has counts when it says something: one that a miss set going, and the refutation of that
     miss ended, is an ended clock more. A clock whose end was heard only after its due is missed when somebody looked in
-    between, and a miss stays on record (invariant 2). `untold` are the keys of acts that nobody told, having nothing to
-    answer.
+    between, and a miss stays on record, done late or never (invariant 2). `untold` are the keys of acts that nobody
+    told, having come too late for what they answer.
     """
     problems = []
     acts, wanted_acts = facts(found), facts(expected, untold)
     if acts != wanted_acts:
         problems.append(f"acts {acts} instead of {wanted_acts}")
     wanted, there = outcomes(expected), outcomes(found)
-    heard_late = crossed(expected, found, timedelta())
+    heard_late = bool(untold) or crossed(expected, found, timedelta())
     for key in sorted(wanted.keys() | there.keys()):
         one, other = wanted.get(key, "ended"), there.get(key, "ended")
-        ended = all(became.endswith(("ended", "never done") if heard_late else "ended") for became in (one, other))
-        if one != other and not ended:
+        ends = [became.endswith("ended") for became in (one, other)]
+        late = [became.endswith("never done") or ": late, " in became for became in (one, other)]
+        same = all(ends) or (heard_late and any(ends) and any(late))
+        if one != other and not same:
             problems.append(f"{key}: {other} instead of {one}")
     return problems
 
@@ -234,10 +259,16 @@ def _said(entries: Sequence[Entry]) -> Iterator[str]:
     for entry in entries:
         if entry.type in OUTCOMES:
             continue
+        if entry.type == "refused" and entry.data["reason"] == CLOSED:
+            continue
         data = {name: value for name, value in entry.data.items() if name not in IGNORED}
-        for name in ("source", "silenced_by", "entry", "request", "demand", "calendar", "act"):
+        if entry.type == "clock_started":
+            data.pop("calendar", None)  # it counts by the newest that was known when somebody looked
+        for name in NUMBERS:
             if isinstance(data.get(name), int):
                 data[name] = names.get(data[name], data[name])
+        if "done" in data:
+            data["done"] = [{name: one[name] for name in one if name not in IGNORED} for one in data["done"]]
         if "notices" in data:
             data["notices"] = sorted(renamed(key) for key in data["notices"])
         floats = _floats(entry, end)
@@ -264,6 +295,7 @@ def _floats(entry: Entry, end: datetime | None) -> bool:
     data = entry.data
     return (
         "occurred_at_given" in data
+        or _dated_when_heard(entry)
         or entry.occurred_at == end
         or entry.type in REVISED
         or "lifted" in data
@@ -275,6 +307,10 @@ def _floats(entry: Entry, end: datetime | None) -> bool:
         )
         or (entry.type == "rung_reached" and data["obligation"] == VISIT and data["rung"] != "due")
     )
+
+
+def _dated_when_heard(entry: Entry) -> bool:
+    return entry.type in BETWEEN or (entry.key or "").startswith(CIRCULAR)
 
 
 def _name(entry: Entry) -> str:

@@ -9,13 +9,21 @@ from typing import Any
 
 from rules.contract import Contract
 from rules.directory import Directory, Member
-from tests.support.random_stories import LATE_REPORTS
+from tests.support.random_stories import LATE_REPORTS, SURVEY
 from tests.support.story import SMALL, TITLE
 
 NAMES = ("storm-a", "storm-b", "storm-c", "storm-d")
 
+SWEPT = NAMES[3]
+"""The contract whose calendar changes all the time. No story of two complaints is under it."""
+
 GONE = "handler.gone"
 """The role of whoever cannot be reached by mail."""
+
+ZONE = "Asia/Shanghai"
+
+TOLD_BY_TWO = ("handler.owner", "handler.manager", "handler.director")
+"""Roles with a second holder, who is told where the first may have nothing to do with a complaint."""
 
 ROLES = {**SMALL["roles"], GONE: {"title": TITLE}}
 
@@ -34,6 +42,19 @@ _VISIT = {
     ],
 }
 """What no story ever does. Its miss is told to whom no mail reaches, so its ladder goes on at once."""
+
+ANALYSIS = {
+    "clause": "B 8.1.4",
+    "title": {"en": "Analysis"},
+    "starts": "receipt",
+    "due": "3 working hours",
+    "met by": "findings",
+    "ladder": [{"at": "50%", "tell": "handler.owner"}, {"at": "due", "tell": "handler.manager"}],
+}
+"""What a re-plan by the calendar moves: it is due only when the storm is long over."""
+
+_KNOWN = {str(year): [{"name": "New Year", "off": [f"{year}-01-01"]}] for year in range(2026, 2046)}
+"""The holidays that each contract is published with."""
 
 _WAITS: tuple[list[str], ...] = (["principal", "third_party", "complainant"], ["principal"], [], ["third_party"])
 _AFTER: tuple[dict[str, str], ...] = (
@@ -76,7 +97,8 @@ def _promises(which: int) -> dict[str, Any]:
         "explanation": {"due": "2 hours"},
     }
     pauses = {"pauses for": _WAITS[which]}
-    return {name: promise | own[name] | pauses for name, promise in SMALL["obligations"].items()} | {VISIT: _VISIT}
+    promises = {name: promise | own[name] | pauses for name, promise in SMALL["obligations"].items()}
+    return promises | {VISIT: _VISIT, "analysis": ANALYSIS | pauses}
 
 
 def contract(which: int) -> Contract:
@@ -87,28 +109,35 @@ def contract(which: int) -> Contract:
             "contract": NAMES[which],
             "term": {"from": "2020-01-01"},
             "roles": ROLES,
-            "calendar": {"zone": "Asia/Shanghai", "hours": {"mon-sun": ["00:00-24:00"]}},
+            "calendar": {"zone": ZONE, "hours": {"mon-sun": ["00:00-24:00"]}, "statutory": "CN", "published": _KNOWN},
             "late reports": LATE_REPORTS[which % 2],
             "confirmation": SMALL["confirmation"] | {"silence": "30 days", "unreachable": {"attempts": 2}},
             "after closure": _AFTER[which % 2],
             "obligations": _promises(which),
+            "survey": SURVEY | {"dissatisfied": ("reopen", "escalate")[which % 2]},
         }
     )
 
 
 def people() -> Directory:
     """Everybody behind the roles of all contracts."""
-    named = {f"{name}.{role.rpartition('.')[2]}": (name, role) for name in NAMES for role in ROLES}
+    roles = {name: {role: [person(name, role)] for role in ROLES} for name in NAMES}
+    for name in NAMES:
+        for role in TOLD_BY_TWO:
+            roles[name][role].append(person(name, "handler.second"))
+    everybody = dict.fromkeys(who for of in roles.values() for held in of.values() for who in held)
     return Directory(
         people={
-            person: Member(name=person, email=f"{person}@example.com", language=("en", "zh-CN")[n % 2], zone="UTC")
-            for n, person in enumerate(named)
+            who: Member(name=who, email=f"{who}@example.com", language=("en", "zh-CN")[n % 2], zone="UTC")
+            for n, who in enumerate(everybody)
         },
-        roles={
-            name: {role: (person,) for person, (contract_, role) in named.items() if contract_ == name}
-            for name in NAMES
-        },
+        roles={name: {role: tuple(held) for role, held in of.items()} for name, of in roles.items()},
     )
+
+
+def person(name: str, role: str) -> str:
+    """Who holds a role of a contract."""
+    return f"{name}.{role.rpartition('.')[2]}"
 
 
 def unreachable(address: str) -> bool:

@@ -118,7 +118,8 @@ class Machines:
         """Postgres and Temporal."""
         cluster = await asyncio.to_thread(postgres.Cluster, self._folder / "postgres", PASSWORD)
         # Every process is killed here and never the machine, so that nothing has to reach the disk.
-        command = cluster.command(self._postgres_port, "fsync=off", "restart_after_crash=off")
+        options = ("fsync=off", "restart_after_crash=off", "track_commit_timestamp=on")
+        command = cluster.command(self._postgres_port, *options)
         self._add("postgres", command, self._answers, user=cluster.system_user, stop_by=signal.SIGINT)
         frontend = temporal.Frontend(self.temporal_port)
         started = temporal.command(self._folder / "temporal.db", self.temporal_port, free_port())

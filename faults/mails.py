@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from faults.judge import Finding
@@ -24,6 +25,23 @@ class NoticeRow(NamedTuple):
     acknowledged: bool
 
 
+class Claim(NamedTuple):
+    """A message that the ledger has as claimed."""
+
+    message: str
+    notices: Sequence[str]
+    person: str
+    at: datetime
+
+
+class Recused(NamedTuple):
+    """Somebody who may have nothing to do with a complaint, since that was committed."""
+
+    complaint: str
+    person: str
+    since: datetime
+
+
 @dataclass(frozen=True)
 class Mails:
     """All that is known of notices after a run."""
@@ -31,11 +49,11 @@ class Mails:
     planned: Mapping[str, str]
     """The complaint of each notice that a ledger plans, by its key."""
     rows: Sequence[NoticeRow]
-    claims: Sequence[tuple[str, Sequence[str]]]
-    """Each message that the ledger has as claimed, with the keys of its notices."""
+    claims: Sequence[Claim]
     received: Sequence[Received]
     """What the mail server took, in order."""
     domain: str
+    recused: Sequence[Recused] = ()
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
 
@@ -49,6 +67,7 @@ class Mails:
         yield from self._ends()
         yield from self._claimed()
         yield from self._wire()
+        yield from self._impartial()
 
     def _ends(self) -> Iterator[Finding]:
         """Each planned notice has one end; which one is for its role to say."""
@@ -72,7 +91,7 @@ class Mails:
             yield Finding(rows[key].complaint, f"the notice {key} stands in the tables and in no ledger")
 
     def _claimed(self) -> Iterator[Finding]:
-        times = Counter(key for _, keys in self.claims for key in keys)
+        times = Counter(key for claim in self.claims for key in claim.notices)
         for key, count in times.items():
             if count > 1:
                 self.doubled.append(key)
@@ -83,7 +102,7 @@ class Mails:
         bytes_of: dict[str, set[str]] = defaultdict(set)
         for mail in self.received:
             bytes_of[mail.message_id].add(mail.sha256)
-        known = {f"<{message}@{self.domain}>" for message, _ in self.claims}
+        known = {f"<{claim.message}@{self.domain}>" for claim in self.claims}
         for row in self.rows:
             if row.accepted and f"<{row.message}@{self.domain}>" not in bytes_of:
                 self.lost.append(row.key)
@@ -93,3 +112,12 @@ class Mails:
                 yield Finding("?", f"the mail {message_id} was never claimed")
             if len(contents) > 1:
                 yield Finding("?", f"the mail {message_id} was sent with {len(contents)} contents")
+
+    def _impartial(self) -> Iterator[Finding]:
+        """Nobody was told of a complaint that they may have nothing to do with (rule 37)."""
+        since = {(one.complaint, one.person): one.since for one in self.recused}
+        for claim in self.claims:
+            for key in claim.notices:
+                known = since.get((self.planned.get(key, ""), claim.person))
+                if known is not None and claim.at > known:
+                    yield Finding(self.planned[key], f"{claim.person} was told {key} and may know nothing of it")

@@ -11,7 +11,8 @@ from typing import Any
 import asyncpg
 import httpx
 
-from faults.stories import NUMBERS, PROOF, Step, Story, Writer, as_sent
+from faults.stories import NUMBERS, PROOF, Step, Story, as_sent
+from faults.writer import Writer
 from rules.access import Grant
 from rules.commands import COMMANDS, Command, OpenComplaint
 
@@ -31,8 +32,13 @@ SELECT NOT EXISTS (
 """Whether every notice of a complaint has reached its end, and the complaint knows."""
 SEEN = {
     "notice": "SELECT EXISTS (SELECT FROM notices WHERE complaint = $1 AND role = $2)",
-    "miss": "SELECT EXISTS (SELECT FROM clocks WHERE complaint = $1 AND missed_at IS NOT NULL AND $2 <> '')",
+    "miss": "SELECT EXISTS (SELECT FROM clocks WHERE complaint = $1 AND missed_at IS NOT NULL "
+    "AND $2 IN ('', obligation || '#' || n))",
+    "report": "SELECT EXISTS (SELECT FROM clocks WHERE complaint = $1 AND report = 'unconfirmed' "
+    "AND obligation || '#' || n = $2)",
 }
+MISSED_BY = {"waive"}
+"""Refused once the clock was missed, as it is where a machine heard of it too late."""
 SEEN_WITHIN = 45.0
 """Seconds after which nothing is to be seen any more."""
 
@@ -49,7 +55,7 @@ class Played:
     answers: dict[int, int] = field(default_factory=dict)
     """The ledger entry by which a step was answered."""
     untold: set[str] = field(default_factory=set)
-    """Keys of steps that nobody told, since there was nothing to answer."""
+    """Keys of steps that nobody told, or told in vain, since they came too late for what they answer."""
     problems: list[str] = field(default_factory=list)
     """What a program must never see, such as another answer under the same key."""
 
@@ -65,7 +71,7 @@ class Database:
         """The one value that Postgres answers; None while it is away."""
         try:
             if self._pool is None:
-                self._pool = await asyncpg.create_pool(self._url, min_size=0, max_size=4, timeout=5)
+                self._pool = await asyncpg.create_pool(self._url, min_size=0, max_size=10, timeout=5)
             return await self._pool.fetchval(query, *arguments, timeout=5)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return None
@@ -92,28 +98,30 @@ class Stage:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def play(self, writer: Writer, number: int) -> Played:
-        """One story, from its opening to its end."""
-        played = Played(writer.write(number, datetime.now(UTC).replace(microsecond=0)))
-        if await self._open(played):
-            await self._tell(played)
+    async def play(self, writer: Writer, number: int) -> list[Played]:
+        """One story, from its opening to its end; what became of each complaint in it."""
+        story = writer.write(number, datetime.now(UTC).replace(microsecond=0))
+        played = [Played(one) for one in (story, story.twin) if one is not None]
+        opened = [await self._open(one) for one in played]
+        if all(opened):
+            steps = [(step.at, one, index, step) for one in played for index, step in enumerate(one.story.steps)]
+            for at, one, index, step in sorted(steps, key=lambda told: told[0]):
+                await asyncio.sleep(max(0.0, (story.began + at - datetime.now(UTC)).total_seconds()))
+                await self._tell(one, index, step)
         return played
 
-    async def _tell(self, played: Played) -> None:
-        """Every step at its time."""
+    async def _tell(self, played: Played, index: int, step: Step) -> None:
+        """A step, once its teller has seen what it answers; nothing where there was nothing to be seen."""
         story = played.story
-        for index, step in enumerate(story.steps):
-            await asyncio.sleep(max(0.0, (story.began + step.at - datetime.now(UTC)).total_seconds()))
-            if step.settled and not await self._true(SETTLED, story.complaint):
-                played.problems.append(f"its notices were not settled within {PATIENCE:g} seconds")
-                return
-            role = step.body.get("by", {"role": "principal"})["role"]
-            if step.sees and not await self._true(SEEN[step.sees], story.complaint, role, within=SEEN_WITHIN):
-                played.untold.add(story.key(index))
-                continue
-            if step.of is not None and step.of not in played.answers:
-                played.untold.add(story.key(index))
-                continue
+        if step.settled and not await self._true(SETTLED, story.complaint):
+            played.problems.append(f"its notices were not settled within {PATIENCE:g} seconds")
+            return
+        about = step.body["by"]["role"] if step.sees == "notice" else step.body.get("clock", "")
+        if (step.sees and not await self._true(SEEN[step.sees], story.complaint, about, within=SEEN_WITHIN)) or (
+            step.of is not None and step.of not in played.answers
+        ):
+            played.untold.add(story.key(index))
+        else:
             await self._step(played, index, step)
 
     async def pulse(self, complaint: str, key: str) -> None:
@@ -171,6 +179,9 @@ class Stage:
             if any(answer.status_code != 409 for answer in answers):
                 played.problems.append(f"step {index}, {step.name}, had to be refused: {answers[0].text}")
             return
+        if answers[0].status_code == 409 and step.name in MISSED_BY and await self._missed(story, step):
+            played.untold.add(key)
+            return
         if wrong := [answer for answer in answers if answer.status_code not in (200, 202)]:
             played.problems.append(f"step {index}, {step.name}, was refused: {wrong[0].text}")
             return
@@ -180,6 +191,10 @@ class Stage:
             played.problems.append(f"step {index}, {step.name}, was answered by entries {sorted(numbers)}")
         for number in numbers:
             played.answers[index] = number
+
+    async def _missed(self, story: Story, step: Step) -> bool:
+        """Whether the clock that it is about is missed by now."""
+        return await self._true(SEEN["miss"], story.complaint, step.body["clock"], within=0)
 
     async def _number(self, story: Story, step: int) -> int:
         """Where the entry of a step stands, as somebody reads it in the case file."""
@@ -209,13 +224,14 @@ class Stage:
             await asyncio.sleep(AGAIN)
 
     async def _true(self, query: str, *arguments: Any, within: float = PATIENCE) -> bool:
-        """Whether Postgres says yes in time."""
-        deadline = asyncio.get_running_loop().time() + within
-        while asyncio.get_running_loop().time() < deadline:
-            if await self.database.ask(query, *arguments):
-                return True
+        """Whether Postgres says yes in time. While it says nothing, nobody can tell."""
+        began = asyncio.get_running_loop().time()
+        while True:
+            said = await self.database.ask(query, *arguments)
+            waited = asyncio.get_running_loop().time() - began
+            if said or (said is not None and waited > within) or waited > within + PATIENCE:
+                return bool(said)
             await asyncio.sleep(AGAIN)
-        return False
 
 
 class Pulse:

@@ -18,6 +18,9 @@ R = TypeVar("R")
 PORT = "FAULTS_PORT"
 """The variable that says where the injector listens."""
 
+PATIENCE = "FAULTS_PATIENCE"
+"""The variable that says after how many seconds Temporal gives a dead worker's cases to another; ten by itself."""
+
 OF_WORKER = {
     "registering": "the complaint is registered, not committed",
     "decided": "entries are decided and written, not committed",
@@ -25,6 +28,9 @@ OF_WORKER = {
     "claimed": "notices are claimed and committed, the mail is not sent",
     "taken": "the mail server said 250, which is not committed",
     "settled": "the 250 is committed, and complaints that wait for it are not told",
+    "announced": "entries are committed, and whoever sends events to webhooks is not poked yet",
+    "gathered": "complaints took a circular, and what they answered is not committed",
+    "delivered": "the receiver of a webhook said 2xx, which is not committed",
 }
 OF_GATEWAY = {
     "opened": "Temporal started the complaint, the HTTP client has no answer",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import Counter
 from dataclasses import dataclass
 from email import message_from_bytes, policy
-from random import Random
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from deploy.ports import LOOPBACK
+from faults.deck import Deck
 from faults.laws import unreachable
 
 TALKS = {
@@ -44,12 +43,9 @@ class MailServer:
     def __init__(self, seed: int | None, calm: int = 2) -> None:
         self.port = 0
         self.received: list[Received] = []
-        self.troubles: Counter[str] = Counter()
+        self.deck = Deck(seed, TALKS, calm)
         self.rejected = 0
         """Recipients that it does not know; these are part of the stories and no fault."""
-        self._random = Random(seed) if seed is not None else None
-        self._calm = calm
-        self._deck: list[str] = []
         self._cards: dict[int, str] = {}
         """What the talk of a session is to become."""
         self._server: asyncio.Server | None = None
@@ -66,10 +62,6 @@ class MailServer:
             self._server.close()
             self._server = None
 
-    def clear_up(self) -> None:
-        """From now on every talk goes well."""
-        self._random = None
-
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
@@ -77,9 +69,9 @@ class MailServer:
         if unreachable(address):
             self.rejected += 1
             return "550 5.1.1 no such user"
-        card = self._draw()
+        card = self.deck.draw()
         if card in ("greylisted", "drops before it takes"):
-            self.troubles[card] += 1
+            self.deck.happened[card] += 1
             if card == "greylisted":
                 return str(TALKS[card])
             _abort(server)
@@ -91,7 +83,7 @@ class MailServer:
         """Take the mail and say so, or not."""
         card = self._cards.pop(id(session), "")
         if card:
-            self.troubles[card] += 1
+            self.deck.happened[card] += 1
         match card:
             case "4xx after DATA":
                 return str(TALKS[card])
@@ -113,15 +105,6 @@ class MailServer:
         content = bytes(envelope.original_content or b"")
         message_id = str(message_from_bytes(content, policy=policy.default)["Message-ID"])
         self.received.append(Received(message_id, tuple(envelope.rcpt_tos), hashlib.sha256(content).hexdigest()))
-
-    def _draw(self) -> str:
-        """The next card; empty when the talk goes well. Every trouble comes up before one comes up again."""
-        if self._random is None:
-            return ""
-        if not self._deck:
-            troubles = self._random.sample(sorted(TALKS), len(TALKS))
-            self._deck = [card for trouble in troubles for card in (trouble, *[""] * self._calm)]
-        return self._deck.pop()
 
 
 def _abort(server: SMTP) -> None:

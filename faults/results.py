@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import select, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.interface import complaint_id
-from faults.judge import Finding, changed, crossed, differences, step_by_step
-from faults.mails import Mails, NoticeRow
+from faults.between import asked
+from faults.hooks import Hooks
+from faults.judge import CIRCULAR, Finding, changed, crossed, differences, step_by_step
+from faults.laws import SWEPT
+from faults.letters import Letter, Letters, Sweep, retold
+from faults.mails import Claim, Mails, NoticeRow, Recused
+from faults.pen import APART
 from faults.players import Played
 from faults.post import Received
-from faults.stories import APART
+from faults.receiver import Heard
+from rules.access import Grant
+from rules.commands import Command
 from rules.law import InForce
-from rules.ledger import Entry
+from rules.ledger import Entry, Refused
 from storage import ledger
 from storage.database import transaction
 from storage.rebuild import rebuild
+from storage.tables import circulars, letters, messages, notices
 from storage.tables import ledger as entries
-from storage.tables import messages, notices
 
 DOMAIN = "storm.example.com"
+
+OPENED = """
+SELECT stream, pg_xact_commit_timestamp(xmin) FROM ledger WHERE seq = 1 AND starts_with(stream, 'complaint/')
+"""
+"""When each complaint came on record."""
+
+RECUSED = """
+SELECT stream, body -> 'data' ->> 'person', pg_xact_commit_timestamp(xmin) FROM ledger recusal WHERE type = 'recused'
+AND NOT EXISTS (
+  SELECT FROM ledger approved WHERE approved.stream = recusal.stream AND approved.type = 'correction_approved'
+  AND approved.body -> 'data' ->> 'corrects' = recusal.seq::text
+)
+"""
+"""Who may have nothing to do with which complaint, and since when everybody can know; without what was corrected."""
 
 
 @dataclass
@@ -44,28 +66,44 @@ class Results:
     copies: int = 0
     lost: int = 0
     doubled: int = 0
+    events: int = 0
+    """Entries of which webhooks hear."""
+    events_lost: int = 0
+    event_copies: int = 0
+    circulars: int = 0
+    letters: int = 0
+    """Of circulars, that a complaint took."""
     misses: int = 0
     rungs: int = 0
     latest_rung: timedelta = timedelta()
     longest_mail: timedelta = timedelta()
 
 
-async def results(
-    folder: Path,
-    engine: AsyncEngine,
-    client: Client,
-    laws: dict[str, InForce],
-    played: list[Played],
-    received: list[Received],
-) -> Results:
+@dataclass(frozen=True)
+class Left:
+    """What a run leaves behind besides what stands in Postgres and Temporal."""
+
+    played: list[Played]
+    received: list[Received]
+    """What the mail server took."""
+    heard: list[Heard]
+    """What the receiver of webhooks was told."""
+    letters: dict[str, Command]
+    """The circulars, by the key that each complaint gets them under."""
+    grant: Grant
+
+
+async def results(folder: Path, engine: AsyncEngine, client: Client, laws: dict[str, InForce], left: Left) -> Results:
     """Everything that the judges have to say."""
     found = Results()
-    for one in played:
+    async with transaction(engine) as connection:
+        ledgers = await _ledgers(connection)
+    for one in left.played:
         found.findings += [Finding(one.story.complaint, problem) for problem in one.problems]
-        async with transaction(engine) as connection:
-            recorded = await ledger.read(connection, ledger.stream_of(one.story.complaint))
+        recorded, law = ledgers.get(one.story.complaint, []), laws[one.story.opening["contract"]]
+        sent = one.sent | left.letters | asked(ledgers.get(one.story.twin_of, []), law, recorded)
         before = len(found.findings)
-        _ledger(found, one, recorded, laws[one.story.opening["contract"]])
+        _ledger(found, one, recorded, law, sent, left)
         if len(found.findings) > before or one.problems:
             _keep(folder, one, recorded)
         if one.start is not None:
@@ -73,8 +111,26 @@ async def results(
             if described.status != WorkflowExecutionStatus.COMPLETED:
                 status = described.status.name if described.status else "unknown"
                 found.findings.append(Finding(one.story.complaint, f"its workflow is {status}, not completed"))
-    await _mails(found, engine, received)
+    await _mails(found, engine, left.received)
+    await _circulars(found, engine, ledgers, [key.removeprefix(CIRCULAR) for key in left.letters])
+    hooks = Hooks(ledgers, left.heard)
+    found.findings += hooks.findings()
+    found.events, found.events_lost, found.event_copies = len(hooks.events), len(hooks.lost), hooks.copies
     found.findings += [Finding("the projections", str(one)) for one in await rebuild(engine, apply=False)]
+    return found
+
+
+async def _ledgers(connection: AsyncConnection) -> dict[str, list[Entry]]:
+    """What is on record, by complaint."""
+    of = ledger.stream_of("")
+    rows = await connection.execute(
+        select(entries.c.stream, entries.c.body)
+        .where(entries.c.stream.startswith(of))
+        .order_by(entries.c.stream, entries.c.seq)
+    )
+    found: dict[str, list[Entry]] = {}
+    for stream, body in rows:
+        found.setdefault(stream.removeprefix(of), []).append(Entry.model_validate(body))
     return found
 
 
@@ -86,7 +142,9 @@ def _keep(folder: Path, one: Played, recorded: list[Entry]) -> None:
         (folder / f"{one.story.opening['reference']}.{name}.jsonl").write_text(lines, encoding="utf-8")
 
 
-def _ledger(found: Results, one: Played, recorded: list[Entry], law: InForce) -> None:
+def _ledger(
+    found: Results, one: Played, recorded: list[Entry], law: InForce, sent: Mapping[str, Command], left: Left
+) -> None:
     """One complaint against its fault-free run."""
     complaint = one.story.complaint
     if one.start is None or one.story.tale is None:
@@ -97,17 +155,23 @@ def _ledger(found: Results, one: Played, recorded: list[Entry], law: InForce) ->
     rungs = [entry for entry in recorded if entry.type == "rung_reached" and "passed" not in entry.data]
     found.rungs += len(rungs)
     found.latest_rung = max([found.latest_rung, *(e.recorded_at - e.occurred_at for e in rungs)])
-    if problem := step_by_step(recorded, one.start, law, one.sent):
+    if problem := step_by_step(recorded, one.start, law, sent):
         found.findings.append(Finding(complaint, problem))
         return
     numbers = {entry.key: entry.seq for entry in recorded if entry.key is not None}
     found.renumbered += sum(numbers.get(one.story.key(index)) != number for index, number in one.answers.items())
-    expected = one.story.tale.entries
+    try:
+        expected = one.story.tale.entries
+        if any(entry.key in left.letters for entry in recorded):
+            expected = retold(one.story, law, left.grant, recorded, left.letters)
+    except Refused as refused:
+        found.findings.append(Finding(complaint, f"a circular was taken that is refused there: {refused}"))
+        return
     if not (apart := differences(expected, recorded)):
         found.identical += 1
         return
     found.heard_late += 1
-    if not crossed(expected, recorded, APART):
+    if not one.untold and not crossed(expected, recorded, APART):
         found.findings += [Finding(complaint, f"all was heard in time, and yet: {line}") for line in apart]
     found.findings += [Finding(complaint, line) for line in changed(expected, recorded, one.untold)]
 
@@ -132,12 +196,38 @@ async def _mails(found: Results, engine: AsyncEngine, received: list[Received]) 
                 entries.c.stream.startswith("message/"), entries.c.type == "claimed"
             )
         )
-        claims = [(stream.partition("/")[2], body["data"]["notices"]) for stream, body in claimed]
+        claims = [_claim(stream.partition("/")[2], Entry.model_validate(body)) for stream, body in claimed]
+        recused = [
+            Recused(stream.removeprefix(ledger.stream_of("")), person, since)
+            for stream, person, since in await connection.execute(text(RECUSED))
+        ]
     rows = [NoticeRow(*row[:4], *(at is not None for at in row[4:7])) for row in stored]
-    mails = Mails(dict(map(tuple, planned)), rows, claims, received, DOMAIN)
+    mails = Mails(dict(map(tuple, planned)), rows, claims, received, DOMAIN, recused)
     found.findings += mails.findings()
     found.notices, found.mails, found.copies = len(planned), len(received) - mails.copies, mails.copies
     found.lost, found.doubled = len(mails.lost), len(mails.doubled)
     found.longest_mail = max(
         [timedelta(), *(row.accepted_at - row.planned_at for row in stored if row.accepted_at is not None)]
     )
+
+
+async def _circulars(
+    found: Results, engine: AsyncEngine, ledgers: Mapping[str, list[Entry]], sent: Sequence[str]
+) -> None:
+    async with transaction(engine) as connection:
+        recorded = {row[0].removeprefix(ledger.stream_of("")): row[1] for row in await connection.execute(text(OPENED))}
+        sweeps = await connection.execute(select(circulars.c.id, circulars.c.sent_at, circulars.c.finished_at))
+        told = await connection.execute(select(letters.c.circular, letters.c.complaint, letters.c.outcome))
+        judge = Letters(
+            {complaint: entries for complaint, entries in ledgers.items() if complaint.startswith(f"{SWEPT}/")},
+            recorded,
+            sent,
+            [Sweep(*row) for row in sweeps],
+            [Letter(*row) for row in told],
+        )
+    found.findings += judge.findings()
+    found.circulars, found.letters = len(sent), sum(letter.outcome == "taken" for letter in judge.letters)
+
+
+def _claim(message: str, entry: Entry) -> Claim:
+    return Claim(message, entry.data["notices"], entry.data["person"], entry.recorded_at)

@@ -6,38 +6,52 @@ import asyncio
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client
 
-from faults.injector import Injected, Injector, Plan
+from faults.deck import Deck
+from faults.injector import SERVERS, Injected, Injector, Plan
 from faults.judge import Finding
 from faults.laws import NAMES, contract, people
 from faults.machines import Machines, settled
+from faults.pen import HORIZON
 from faults.players import Database, Played, Pulse, Stage
-from faults.points import POINTS
-from faults.post import TALKS, MailServer
-from faults.results import DOMAIN, Results, results
-from faults.stories import HORIZON, Writer
+from faults.points import PATIENCE, POINTS
+from faults.post import MailServer
+from faults.receiver import Hooks, secret_of
+from faults.results import DOMAIN, Left, Results, results
+from faults.sweeps import Sweeps, connect
+from faults.writer import Writer
 from rules.access import Grant
+from rules.events import EVENTS
 from rules.law import InForce, law_of
-from storage import contracts, directory, tokens
+from rules.values import Actor
+from storage import contracts, directory, feed, tokens, webhooks
+from storage.content import Vault
 from storage.database import create_engine, transaction
+from storage.keys import Keyring
 from storage.migrate import upgrade
-from wire.client import DATA_CONVERTER
 
 SETTINGS = {
     "OMBUD_MAIL_FROM": f"Ombud <ombud@{DOMAIN}>",
     "OMBUD_MASTER_KEY": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
     "OMBUD_SIGNING_KEY": "a key for storms alone, 32 letters or more",
     "OMBUD_SMTP_TIMEOUT": "3",
+    "OMBUD_WEBHOOK_ALLOW": "127.0.0.1",
     "OMBUD_RATE_TOKEN": "1000000/second",
     "OMBUD_RATE_ADDRESS": "1000000/second",
 }
+BRIEF = {PATIENCE: "2"}
+"""What a run at a quicker pace sets besides, so that it need not wait ten seconds for each worker that dies."""
+
+SWEEP_EVERY = 12.0
+"""Seconds between two circulars."""
+
 QUIET = """
 SELECT (SELECT count(*) FROM notices n LEFT JOIN messages m ON m.id = n.message WHERE n.acknowledged_at IS NULL
         AND (m.id IS NULL OR m.accepted_at IS NULL AND m.undeliverable_at IS NULL))
@@ -66,7 +80,9 @@ class Outcome:
     @property
     def longest_recovery(self) -> float:
         """Seconds from a kill to the first thing told after it that stood on record."""
-        return max([one.recovery for one in self.injected if one.recovery and one.plan.victim != "mail"], default=0.0)
+        return max(
+            [one.recovery for one in self.injected if one.recovery and one.plan.victim not in SERVERS], default=0.0
+        )
 
 
 async def run(
@@ -81,14 +97,17 @@ async def run(
     pace: float = 1.0,
 ) -> Outcome:
     """Play so many stories, opened over `spread` seconds. With plans there is a storm, until all of them have happened.
-    In each story people act up to the `horizon`; `pace` is that of the injector.
+    In each story people act up to the `horizon`; `pace` is that of the injector, and a quicker run has no circulars.
 
     More stories than asked for are played, at most thrice as many, while a point has not been reached yet.
     """
     began = asyncio.get_running_loop().time()
     mail = MailServer(seed if wanted is not None else None)
-    injector = Injector(seed, wanted or [], mail, pace)
+    hooks = Hooks(seed=seed if wanted is not None else None, calm=min(12, complaints // 4))
+    decks = {"mail": mail.deck, "receiver": hooks.deck}
+    injector = Injector(seed, wanted or [], mail, hooks, pace)
     await mail.start()
+    await hooks.start()
     await injector.start()
     machines = Machines(folder, smtp_port=mail.port, points_port=injector.port)
     database = Database(machines.database)
@@ -96,23 +115,29 @@ async def run(
     try:
         await machines.start_neighbours()
         await asyncio.to_thread(upgrade, machines.database)
-        laws, grant, token = await _publish(engine)
-        await machines.start_ours(SETTINGS)
+        laws, grant, token = await _publish(engine, hooks)
+        await machines.start_ours(SETTINGS if pace >= 1 else SETTINGS | BRIEF)
         stage = Stage(machines.http_port, token, grant, database)
         pulse = Pulse(stage, seed)
         await pulse.start()
+        address = f"127.0.0.1:{machines.temporal_port}"
+        sweeps = Sweeps(address, machines.environment()["OMBUD_TASK_QUEUE"], SWEEP_EVERY)
+        if pace >= 1:
+            sweeps.start()
         storm = asyncio.create_task(injector.run(machines, pulse)) if wanted is not None else None
-        played = await _play(stage, Writer(seed, laws, grant, horizon), complaints, spread, injector, mail, say)
+        played = await _play(stage, Writer(seed, laws, grant, horizon), complaints, spread, injector, decks, say)
         if storm is not None:
             storm.cancel()
             await asyncio.gather(storm, return_exceptions=True)
-        await _calm(machines, mail)
-        quiet = await _quiet(pulse, database, say)
-        client = await Client.connect(f"127.0.0.1:{machines.temporal_port}", data_converter=DATA_CONVERTER)
-        found = await results(folder, engine, client, laws, played, mail.received)
+        await _calm(machines, mail, hooks)
+        await sweeps.finish()
+        quiet = await _quiet(pulse, database, engine, len(sweeps.letters), say)
+        client = await connect(address)
+        left = Left(played, mail.received, hooks.heard, sweeps.letters, grant)
+        found = await results(folder, engine, client, laws, left)
         found.findings += [] if quiet else [Finding("the run", "it did not become quiet: something waits for ever")]
         found.findings += await _pulse_findings(pulse, database)
-        found.findings += unreached(injector, mail, wanted)
+        found.findings += unreached(injector, decks, wanted)
         await stage.close()
     finally:
         await engine.dispose()
@@ -120,12 +145,17 @@ async def run(
         await machines.stop()
         await injector.stop()
         mail.refuse()
+        await hooks.stop()
     seconds = asyncio.get_running_loop().time() - began
-    return Outcome(found, len(played), stage.figures, injector.injected, injector.reached, mail.troubles, seconds)
+    troubles = Counter(
+        {f"{SERVERS[name]} {what}": n for name, deck in decks.items() for what, n in deck.happened.items()}
+    )
+    return Outcome(found, len(played), stage.figures, injector.injected, injector.reached, troubles, seconds)
 
 
-async def _publish(engine: AsyncEngine) -> tuple[dict[str, InForce], Grant, str]:
-    """Contracts in force since ever, people, and a token that speaks for everybody."""
+async def _publish(engine: AsyncEngine, hooks: Hooks) -> tuple[dict[str, InForce], Grant, str]:
+    """Contracts in force since ever, people, a token that speaks for everybody, and who hears of each contract."""
+    vault = Vault(Keyring.parse(SETTINGS["OMBUD_MASTER_KEY"]))
     now, since = datetime.now(UTC), datetime(2020, 1, 1, tzinfo=UTC)
     grant = Grant(
         token=tokens.new_id(),
@@ -138,6 +168,12 @@ async def _publish(engine: AsyncEngine) -> tuple[dict[str, InForce], Grant, str]
         for which, name in enumerate(NAMES):
             version = await contracts.publish(connection, contract(which), since, "storm", now)
             laws[name] = law_of(version.body)
+            url = hooks.address(name)
+            subscribed: dict[str, Any] = {"events": EVENTS, "origin": url, "url": url, "secret": secret_of(name)}
+            by = Actor(role="operations")
+            await webhooks.subscribe(
+                connection, vault, contract=name, format_="cloudevents", by=by, at=now, **subscribed
+            )
         await directory.replace(connection, people())
         expires = now + timedelta(days=1)
         secret = await tokens.create(connection, grant, name="storm", expires_at=expires, by="storm", now=now)
@@ -145,43 +181,60 @@ async def _publish(engine: AsyncEngine) -> tuple[dict[str, InForce], Grant, str]
 
 
 async def _play(
-    stage: Stage, writer: Writer, complaints: int, spread: float, injector: Injector, mail: MailServer, say: Say
+    stage: Stage,
+    writer: Writer,
+    complaints: int,
+    spread: float,
+    injector: Injector,
+    decks: Mapping[str, Deck],
+    say: Say,
 ) -> list[Played]:
     """Every story, each begun at its turn; and some more while a fault is still to happen."""
-    playing: list[asyncio.Task[Played]] = []
+    playing: list[asyncio.Task[list[Played]]] = []
     while len(playing) < complaints or (injector.left and len(playing) < 3 * complaints):
         playing.append(asyncio.create_task(stage.play(writer, len(playing))))
         await asyncio.sleep(spread / complaints)
         say(sum(task.done() for task in playing), max(complaints, len(playing)), injector.now)
     injector.finish()
-    mail.clear_up()
+    for deck in decks.values():
+        deck.clear_up()
     while not all(task.done() for task in playing):
         await asyncio.wait(playing, timeout=1, return_when="ALL_COMPLETED")
         say(sum(task.done() for task in playing), len(playing), "calm again, until every story has ended")
-    return [task.result() for task in playing]
+    return [one for task in playing for one in task.result()]
 
 
-async def _calm(machines: Machines, mail: MailServer) -> None:
-    """The storm is over: everything runs, and every mail is taken."""
-    mail.clear_up()
-    mail.refuse()
-    await mail.start()
+async def _calm(machines: Machines, mail: MailServer, hooks: Hooks) -> None:
+    """The storm is over: everything runs, and every mail and every event is taken."""
+    for server in (mail, hooks):
+        server.deck.clear_up()
+        server.refuse()
+        await server.start()
     for machine in machines.by_name.values():
         machine.allow()
     for machine in machines.by_name.values():
         await machine.serving.wait()
 
 
-async def _quiet(pulse: Pulse, database: Database, say: Say) -> bool:
+async def _quiet(pulse: Pulse, database: Database, engine: AsyncEngine, sweeps: int, say: Say) -> bool:
     """Whether everything came to its end."""
     await pulse.stop()
     say(1, 1, "waiting until all is quiet")
 
     async def quiet() -> bool:
         await asyncio.sleep(0.3)
-        return bool(await database.ask(QUIET))
+        ended = await database.ask("SELECT count(*) FROM circulars WHERE finished_at IS NOT NULL")
+        return ended == sweeps and bool(await database.ask(QUIET)) and await _heard(engine)
 
     return await settled(quiet, QUIET_WITHIN)
+
+
+async def _heard(engine: AsyncEngine) -> bool:
+    """Whether every webhook has been told all that is on record."""
+    async with transaction(engine) as connection:
+        hooks = await webhooks.listing(connection)
+        waiting = [await feed.waiting_since(connection, hook.contract, hook.position, hook.events) for hook in hooks]
+    return not any(waiting)
 
 
 async def _pulse_findings(pulse: Pulse, database: Database) -> list[Finding]:
@@ -192,14 +245,19 @@ async def _pulse_findings(pulse: Pulse, database: Database) -> list[Finding]:
     return [] if stands == wanted else [Finding(pulse.complaint, f"notes on record {stands} instead of {wanted}")]
 
 
-def unreached(injector: Injector, mail: MailServer, wanted: list[Plan] | None) -> list[Finding]:
+def unreached(injector: Injector, decks: Mapping[str, Deck], wanted: list[Plan] | None) -> list[Finding]:
     """What had to happen and did not: a storm without it proves nothing about it."""
-    missing = [Finding("the storm", f"{point} was never reached") for point in POINTS if not injector.reached[point]]
+    asked = POINTS if wanted is None else {plan.point for plan in wanted if plan.point}
+    missing = [Finding("the storm", f"{point} was never reached") for point in asked if not injector.reached[point]]
     if wanted is None:
         return missing
     missing += [Finding("the storm", f"{plan} never happened") for plan in injector.left]
     missing += [Finding("the storm", failed) for failed in injector.failed]
-    missing += [Finding("the storm", f"no mail {trouble}") for trouble in TALKS if not mail.troubles[trouble]]
+    missing += [
+        Finding("the storm", f"the {SERVERS[name]} never {trouble}")
+        for name, deck in decks.items()
+        for trouble in deck.missing
+    ]
     return missing
 
 

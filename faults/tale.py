@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from faults.laws import GONE
-from rules.commands import Command, OpenComplaint
+from rules.commands import Command, OpenComplaint, Via
 from rules.complaint import Complaint
 from rules.decide import Decision, decide, deliver, open_complaint, tick
 from rules.judge import next_wake
@@ -34,10 +34,13 @@ class Tale:
         self._mails: list[_Arrival] = []
         self._note(open_complaint(start, law, at, at))
 
-    def tell(self, command: Command, at: datetime) -> Entry:
-        """A command as it is heard at this instant; the entry that records it. Raises Refused."""
+    def tell(self, command: Command, at: datetime, via: Via = "http", key: str | None = None) -> Entry:
+        """A command as it is heard at this instant; the entry that records it. Raises Refused.
+
+        `key` is its idempotency key where it has none of its own.
+        """
         self.live(at)
-        return self._note(decide(self.case, self.law, command, at, None, "http"))[0]
+        return self._note(decide(self.case, self.law, command, at, key, via))[0]
 
     def live(self, until: datetime) -> None:
         """Time passes; timers are served and mails arrive."""

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from datetime import timedelta
+from functools import partial
+
+from temporalio.worker import Worker
 
 import worker
-from activities import records
+from activities import parcels, records
 from activities.mailer import Mailer
 from activities.post import PostOffice
-from faults.points import after, before
-from storage import recording, registry
+from faults.points import PATIENCE, after, before
+from storage import circulars, recording, registry
 
 
 def install() -> None:
     """Put the points of the worker into what it calls."""
+    if seconds := os.environ.get(PATIENCE):
+        patience = timedelta(seconds=float(seconds))
+        hasty = partial(Worker, sticky_queue_schedule_to_start_timeout=patience)
+        worker.Worker = hasty  # type: ignore[attr-defined,assignment]
     registry.register = after("registering", registry.register)
     recording.record = after("decided", recording.record)
     records.poke = before("recorded", records.poke)  # type: ignore[attr-defined]
     PostOffice._send = before("claimed", PostOffice._send)  # type: ignore[method-assign]  # noqa: SLF001
     Mailer.send = after("taken", Mailer.send)  # type: ignore[method-assign]
+    records.poke_webhook = before("announced", records.poke_webhook)  # type: ignore[attr-defined]
+    parcels.deliver = after("delivered", parcels.deliver)
+    circulars.answered = before("gathered", circulars.answered)
     PostOffice._record = after("settled", PostOffice._record)  # type: ignore[method-assign]  # noqa: SLF001
 
 

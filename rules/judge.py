@@ -14,7 +14,7 @@ from rules import closing, ladders, late_reports, recalendar, terms, waits
 from rules.clock_record import Clock
 from rules.clocks import Run, runs
 from rules.complaint import Complaint
-from rules.contract import Obligation
+from rules.contract import MissOf, Obligation
 from rules.fold import evolve
 from rules.law import InForce, in_force
 from rules.ledger import Entry
@@ -94,7 +94,7 @@ def _open_wait(case: Complaint, clock: Clock, law: InForce) -> datetime | None:
 def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[Moment]:
     derived = {(run.obligation, run.source): run for run in runs(case, law.contract)}
     known = {(clock.obligation, clock.source): clock for clock in case.clocks}
-    begun = [(run.started_at, order) for order, run in enumerate(derived.values()) if _begins(run, known)]
+    begun = [(run.started_at, order) for order, run in enumerate(derived.values()) if _begins(run, known, law, case)]
     if begun:  # only the earliest can be next, and to plan a clock is dear
         _, order = min(begun)
         yield _start(case, law, list(derived.values())[order], order)
@@ -114,8 +114,15 @@ def _moments(case: Complaint, law: InForce, now: datetime) -> Iterator[Moment]:
         )
 
 
-def _begins(run: Run, known: Collection[tuple[str, int]]) -> bool:
-    return run.ended_at is None and (run.obligation, run.source) not in known
+def _begins(run: Run, known: Collection[tuple[str, int]], law: InForce, case: Complaint) -> bool:
+    """One that a miss set going before the closing begins though the case is closed: it would stand on record had
+    anybody looked in time (invariant 1)."""
+    if (run.obligation, run.source) in known:
+        return False
+    if run.ended_at is None or case.closed is None:
+        return run.ended_at is None
+    by_itself = isinstance(law.contract.obligations[run.obligation].starts, MissOf)
+    return by_itself and run.ended_by == case.closed.reason and run.started_at < run.ended_at
 
 
 def _start(case: Complaint, law: InForce, run: Run, order: int) -> Moment:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from faults.between import asked
 from faults.injector import Injector, plans
 from faults.judge import changed, crossed, differences, step_by_step
 from faults.laws import GONE, NAMES, contract
-from faults.mails import Mails, NoticeRow
+from faults.mails import Claim, Mails, NoticeRow, Recused
 from faults.points import OF_GATEWAY, OF_WORKER, POINTS
 from faults.post import TALKS, MailServer, Received
+from faults.receiver import GONE_WRONG, Hooks
 from faults.run import unreached
-from faults.stories import NUMBERS, Story, Writer, as_sent
+from faults.stories import NUMBERS, Story, as_sent
+from faults.writer import Writer
 from rules.access import Grant
-from rules.commands import COMMANDS, Command, OpenComplaint
+from rules.commands import BETWEEN, COMMANDS, Command, OpenComplaint
+from rules.fold import fold
 from rules.law import law_of
 from rules.ledger import Entry
 
@@ -26,7 +30,7 @@ GRANT = Grant(
 LAWS = {
     name: law_of(contract(n).model_dump(mode="json", by_alias=True, exclude_none=True)) for n, name in enumerate(NAMES)
 }
-ZERO = timedelta()
+ZERO, SECOND = timedelta(), timedelta(seconds=1)
 BEGAN = datetime(2026, 11, 20, 9, 50, tzinfo=UTC)
 
 
@@ -40,11 +44,11 @@ def told(wanted: Callable[[Story, list[Entry]], bool], seed: int = 1) -> tuple[S
     raise AssertionError("no story of this seed is so")
 
 
-def wrong(story: Story, entries: Sequence[Entry]) -> str | None:
-    """What the first judge says of a ledger."""
+def wrong(story: Story, entries: Sequence[Entry], asked: Mapping[str, Command] | None = None) -> str | None:
+    """What the first judge says of a ledger; `asked` is what another complaint asked of this one."""
     assert story.tale is not None
     numbers = {entry.key: entry.seq for entry in story.tale.entries if entry.key is not None}
-    sent: dict[str, Command] = {}
+    sent: dict[str, Command] = dict(asked or {})
     for index, step in enumerate(story.steps):
         if not step.refused:
             body = step.body | ({NUMBERS[step.name]: numbers[story.key(step.of)]} if step.of is not None else {})
@@ -74,10 +78,11 @@ def test_a_ledger_as_it_should_be_is_no_finding() -> None:
     writer = Writer(7, LAWS, GRANT)
     for number in range(40):
         story = writer.write(number, BEGAN)
-        if story.tale is not None:
-            entries = story.tale.entries
-            assert wrong(story, entries) is None
-            assert differences(entries, entries) == changed(entries, entries) == []
+        for one in (story, story.twin):
+            if one is not None and one.tale is not None and story.tale is not None:
+                entries = one.tale.entries
+                assert wrong(one, entries, asked(story.tale.entries, story.tale.law)) is None
+                assert differences(entries, entries) == changed(entries, entries) == []
 
 
 def test_a_story_is_the_same_whenever_it_is_played() -> None:
@@ -125,7 +130,8 @@ def test_a_judgement_may_be_put_off_behind_another_act_but_not_be_left_out() -> 
     def place(entries: Sequence[Entry]) -> int | None:
         """Where an act that met a clock is followed by one that did nothing else."""
         for at, (act, met, after, then) in enumerate(zip(*(entries[n:] for n in range(4)), strict=False)):
-            if act.key and met.type == "clock_met" and after.key and then.recorded_at > after.recorded_at:
+            apart = not after.notices and then.recorded_at > after.recorded_at
+            if act.key and met.type == "clock_met" and after.key and apart:
                 return at
         return None
 
@@ -183,10 +189,21 @@ def test_a_clock_that_ended_and_was_missed_is_found_unless_its_end_was_heard_lat
     missed = entries[at].model_copy(update={"type": "clock_missed"})
     other = [*entries[:at], missed, *entries[at + 1 :]]
     assert any("never done instead of" in line for line in changed(entries, other))
+    after = fold(entries).clock(missed.data["clock"]).due_at + SECOND
+    done = missed.model_copy(update={"type": "clock_done", "occurred_at": after})
+    later = [*entries[:at], missed, done, *entries[at + 1 :]]
+    assert any("late, done" in line for line in changed(entries, later))
+    assert changed(entries, other, {"an act that came too late"}) == []
+    last = next(n for n, entry in reversed(list(enumerate(entries))) if entry.key is not None)
+    before = {"occurred_at": missed.occurred_at - SECOND, "recorded_at": missed.occurred_at + SECOND}
+    for found in (other, later):
+        found[last] = found[last].model_copy(update=before)
+        assert not any("resolution" in line for line in changed(entries, found))
 
 
 def test_an_act_is_heard_late_only_across_a_moment() -> None:
-    """What is taken for the reason of a difference is one: something happens by itself between act and hearing."""
+    """What is taken for the reason of a difference is one: something happens by itself between act and hearing, or
+    before the act, and nobody looked at it until that was heard."""
     _, entries = told(lambda _, e: any(entry.key for entry in e) and bool(rungs(e)))
     act = next(entry for entry in entries if entry.key is not None)
     rung = entries[rungs(entries)[0]]
@@ -194,29 +211,38 @@ def test_an_act_is_heard_late_only_across_a_moment() -> None:
     heard = {"recorded_at": rung.occurred_at + timedelta(seconds=1)}
     assert crossed([rung], [before.model_copy(update=heard)], timedelta())
     assert not crossed([rung], [before.model_copy(update={"recorded_at": before.occurred_at})], timedelta())
+    heard = {"occurred_at": rung.occurred_at + SECOND, "recorded_at": rung.occurred_at + 9 * SECOND}
+    after = act.model_copy(update=heard)
+    assert not crossed([rung], [rung, after], ZERO)
+    untold = {"recorded_at": after.recorded_at, "data": rung.data | {"passed": "over before it could be told"}}
+    assert crossed([rung], [after, rung.model_copy(update=untold)], ZERO)
+    assert not crossed([rung], [after, rung.model_copy(update={"recorded_at": after.recorded_at})], ZERO)
 
 
 KEY, OTHER = "small/R-1/first_response#1@due/handler.manager", "small/R-1/visit#1@due/handler.gone"
 PLANNED = {KEY: "small/R-1", OTHER: "small/R-1"}
 ROW = NoticeRow(KEY, "small/R-1", "handler.manager", "m1", accepted=True, undeliverable=False, acknowledged=False)
 GONE_ROW = NoticeRow(OTHER, "small/R-1", GONE, "m2", accepted=False, undeliverable=True, acknowledged=False)
-CLAIMS = [("m1", [KEY]), ("m2", [OTHER])]
+CLAIMS = [Claim("m1", [KEY], "p.ann", BEGAN), Claim("m2", [OTHER], "p.bob", BEGAN)]
 WIRE = [Received("<m1@x>", ("a@example.com",), "1")]
 
 
 def said(
     rows: Sequence[NoticeRow] = (ROW, GONE_ROW),
-    claims: Sequence[tuple[str, Sequence[str]]] = CLAIMS,
+    claims: Sequence[Claim] = CLAIMS,
     received: Sequence[Received] = WIRE,
+    recused: Sequence[Recused] = (),
 ) -> list[str]:
     """What the judge of mails says, without whom of."""
-    return [finding.what for finding in Mails(PLANNED, rows, claims, received, "x").findings()]
+    return [finding.what for finding in Mails(PLANNED, rows, claims, received, "x", recused).findings()]
 
 
 def test_mails_as_they_should_be_are_no_finding() -> None:
     """One notice that was accepted, one that could not be, and a copy of the same mail on the wire."""
     assert said() == []
     assert said(received=WIRE * 3) == []
+    before = [Recused("small/R-1", "p.ann", BEGAN + SECOND), Recused("small/R-2", "p.ann", BEGAN - SECOND)]
+    assert said(recused=before) == []
     assert Mails(PLANNED, (ROW, GONE_ROW), CLAIMS, WIRE * 3, "x").copies == 2
 
 
@@ -229,7 +255,8 @@ def test_mails_as_they_should_be_are_no_finding() -> None:
         (said(rows=(ROW._replace(accepted=False, undeliverable=True), GONE_ROW)), "became undeliverable"),
         (said(rows=(ROW, GONE_ROW._replace(accepted=True, undeliverable=False))), "became accepted"),
         (said(rows=(ROW, GONE_ROW, ROW._replace(key="small/R-1/x"))), "in no ledger"),
-        (said(claims=[*CLAIMS, ("m3", [KEY])]), "claimed 2 times"),
+        (said(claims=[*CLAIMS, Claim("m3", [KEY], "p.ann", BEGAN)]), "claimed 2 times"),
+        (said(recused=[Recused("small/R-1", "p.ann", BEGAN - SECOND)]), "may know nothing of it"),
         (said(received=[]), "no mail server took it"),
         (said(received=[*WIRE, Received("<m9@x>", (), "1")]), "was never claimed"),
         (said(received=[*WIRE, Received("<m1@x>", (), "2")]), "2 contents"),
@@ -253,19 +280,33 @@ def test_every_point_has_its_victims() -> None:
         *((point, victim) for point in OF_WORKER for victim in ("worker", "temporal", "postgres")),
         *((point, "gateway") for point in OF_GATEWAY),
     }
-    assert {plan.victim for plan in wanted if not plan.point} == {"worker", "temporal", "postgres", "gateway", "mail"}
+    moments = {plan.victim for plan in wanted if not plan.point}
+    assert moments == {"worker", "temporal", "postgres", "gateway", "mail", "receiver"}
     assert plans(1, 3) == wanted
 
 
 def test_a_storm_in_which_something_never_happened_fails() -> None:
-    """A point that nobody reached, a kill that never came, a trouble of the mail server that never came up."""
-    wanted, mail = plans(1, 1), MailServer(1)
-    injector = Injector(1, wanted, mail)
+    """A point that nobody reached, a kill that never came, a trouble of a server that never came up."""
+    wanted, mail, hooks = plans(1, 1), MailServer(1), Hooks(seed=1)
+    injector = Injector(1, wanted, mail, hooks)
     injector.left.clear()
     injector.reached.update(list(POINTS))
-    mail.troubles.update(list(TALKS))
-    assert unreached(injector, mail, wanted) == []
-    del injector.reached["taken"], mail.troubles["drips"]
+    decks = {"mail": mail.deck, "receiver": hooks.deck}
+    mail.deck.happened.update(list(TALKS))
+    hooks.deck.happened.update(list(GONE_WRONG))
+    assert unreached(injector, decks, wanted) == []
+    del injector.reached["taken"], mail.deck.happened["drips"], hooks.deck.happened["drips"]
     injector.left.append(wanted[0])
     injector.failed.append("worker: nothing was recorded")
-    assert len(unreached(injector, mail, wanted)) == 4
+    assert len(unreached(injector, decks, wanted)) == 5
+
+
+def test_every_command_is_part_of_the_stories() -> None:
+    """What people may tell a complaint is told in some of four hundred stories, what complaints tell each other too."""
+    writer = Writer(1, LAWS, GRANT)
+    stories = [writer.write(number, BEGAN) for number in range(400)]
+    told = {step.name for story in stories for one in (story, story.twin) if one is not None for step in one.steps}
+    assert told == set(COMMANDS)
+    twins = [story.twin.tale for story in stories if story.twin is not None]
+    heard = {entry.data.get("command") for tale in twins if tale is not None for entry in tale.entries}
+    assert set(BETWEEN) <= heard

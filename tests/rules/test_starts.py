@@ -72,6 +72,32 @@ def test_a_ladder_stops_when_its_clock_is_done(done: str) -> None:
     assert story.entries[before:] == []
 
 
+@pytest.mark.parametrize("how", ["withdrawn", "taken back"])
+def test_what_a_miss_set_going_is_on_record_though_nobody_looked_before_the_closing(how: str) -> None:
+    """Invariants 1 and 11: an outage ends with the message that closes the case. The duty to explain began with the
+    miss all the same, was missed and is told, and the ledger holds what it would hold without the outage."""
+    watched, outage = (Story().open("2026-03-02 10:00", kind="complaint") for _ in range(2))
+    watched.live("2026-05-20 10:00")
+    for story in (watched, outage):
+        story.tell("withdraw", "2026-05-20 10:01", by={"role": "complainant"}, occurred="2026-05-20 10:00")
+        if how == "taken back":
+            story.tell("take_back", "2026-05-20 12:00", by={"role": "complainant"})
+
+    def said(story: Story) -> list[tuple[Any, ...]]:
+        about = (e for e in story.entries if e.data.get("obligation") in ("resolution", "explanation"))
+        return sorted((e.type, e.data["clock"], e.occurred_at, [n.key for n in e.notices]) for e in about)
+
+    assert said(outage) == said(watched)
+    assert any("explanation#1@due" in key for key in outage.notices())
+
+
+def test_what_a_miss_behind_the_closing_would_have_set_going_never_begins() -> None:
+    """A case that was closed before its resolution was due owes no explanation, whenever that is heard."""
+    story = Story().open("2026-03-02 10:00", kind="complaint")
+    story.tell("withdraw", "2026-05-20 10:01", by={"role": "complainant"}, occurred="2026-03-20 10:00")
+    assert not any(clock.obligation == "explanation" for clock in story.case.clocks)
+
+
 def test_judgements_are_recorded_in_the_order_of_their_moments() -> None:
     """Invariant 11: after an outage the rungs and misses of several clocks come in the order in which they fell."""
     story = Story().open("2026-03-02 10:00", level="2", kind="complaint")

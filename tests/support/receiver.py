@@ -46,6 +46,8 @@ class Receiver:
     default: int | str = 200
     said: bytes = b""
     """The body of every answer."""
+    patience: int = 77
+    """Seconds after which it wants to be asked again where it says 429."""
     port: int = 0
     _script: deque[int | str] = field(default_factory=deque)
     _server: asyncio.Server | None = None
@@ -59,18 +61,26 @@ class Receiver:
         """Answer the next calls with these, one each: a status, HANG, DRIP or BREAK."""
         self._script.extend(answers)
 
+    def choose(self, _call: Call) -> int | str:
+        """What this call is answered."""
+        return self._script.popleft() if self._script else self.default
+
     async def start(self) -> None:
         """Listen; after a `stop` on the same port as before."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    async def stop(self) -> None:
-        """Refuse connections, and break those that hang."""
+    def refuse(self) -> None:
+        """Refuse connections until the next start, and break those that hang."""
         if self._server is not None:
             self._server.close()
             self._server = None
         for task in self._tasks:
             task.cancel()
+
+    async def stop(self) -> None:
+        """Refuse connections once all that hang are broken."""
+        self.refuse()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def received(self, count: int) -> list[Call]:
@@ -94,8 +104,9 @@ class Receiver:
         first, *lines = head.strip().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
-        self.calls.append(Call(first.split()[1], headers, body))
-        answer = self._script.popleft() if self._script else self.default
+        call = Call(first.split()[1], headers, body)
+        self.calls.append(call)
+        answer = self.choose(call)
         if answer == BREAK:
             writer.transport.abort()
         elif answer == HANG:
@@ -108,7 +119,7 @@ class Receiver:
                 await asyncio.sleep(0.01)
         else:
             extra = b"Location: http://127.0.0.1:1/elsewhere\r\n" if 300 <= int(answer) < 400 else b""
-            extra += b"Retry-After: 77\r\n" if answer == 429 else b""
+            extra += f"Retry-After: {self.patience}\r\n".encode() if answer == 429 else b""
             size = f"Content-Length: {len(self.said)}\r\n".encode()
             writer.write(f"HTTP/1.1 {answer} Said\r\n".encode() + size + extra + b"\r\n" + self.said)
             await writer.drain()
