@@ -18,6 +18,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateFai
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.alive import alive
 from activities.interface import (
     ADDRESS,
     FINISH,
@@ -66,6 +67,9 @@ class Circulars:
     @activity.defn(name=ADDRESS)
     async def address(self, asked: Addressing) -> Addressed:
         """Write down who is told, once. A refusal leaves nothing behind."""
+        return await alive(self._address(asked))
+
+    async def _address(self, asked: Addressing) -> Addressed:
         circular = asked.circular
         async with self._transaction() as connection:
             sent = await circulars.head(connection, asked.id)
@@ -117,6 +121,9 @@ class Circulars:
     @activity.defn(name=FINISH)
     async def finish(self, id_: str) -> Finished:
         """Close the circular and say what came of it."""
+        return await alive(self._finish(id_))
+
+    async def _finish(self, id_: str) -> Finished:
         async with self._transaction() as connection:
             await circulars.finish(connection, id_, datetime.now(UTC))
             counts = await circulars.counts(connection, id_)

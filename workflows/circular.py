@@ -72,7 +72,7 @@ class Circular:
         while (way := await self.round(way)).counts.open:
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(way)
-        finished = await _do(FINISH, way.id, Finished, "finish")
+        finished = await _do(FINISH, way.id, Finished, "finish", silence=SILENCE)
         counts = finished.counts
         return {
             "circular": way.id,
@@ -99,7 +99,7 @@ class Circular:
         except Refused as refusal:
             _fail(str(refusal))
         addressing = Addressing(id=id_, circular=asked, digest=digest(asked), sent_at=info.start_time)
-        addressed = await _do(ADDRESS, addressing, Addressed, "address")
+        addressed = await _do(ADDRESS, addressing, Addressed, "address", silence=SILENCE)
         if addressed.refusal or addressed.sent_at is None:
             _fail(addressed.refusal)
         command = letter(asked, id_, addressed.sent_at)

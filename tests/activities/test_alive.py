@@ -14,8 +14,24 @@ from temporalio.worker import Worker
 
 from activities import alive as module
 from activities.alive import alive
-from activities.interface import DELIVER, POKE, POST, Delivered
+from activities.interface import (
+    ADDRESS,
+    DELIVER,
+    FINISH,
+    POKE,
+    POST,
+    SEND,
+    Addressed,
+    Addressing,
+    Counts,
+    Delivered,
+    Finished,
+    Sending,
+    Sent,
+    circular_id,
+)
 from tests.support.wait import eventually
+from workflows.circular import SILENCE, Circular
 from workflows.post import UNHEARD, Post
 
 
@@ -92,3 +108,31 @@ async def test_a_wish_to_stop_lets_what_is_under_way_end(
     scheduled = [e for e in history.events if e.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED]
     limits = {e.activity_task_scheduled_event_attributes.heartbeat_timeout.ToTimedelta() for e in scheduled}
     assert limits == {UNHEARD}, "whose worker was killed is given to another one after that"
+
+
+async def test_a_dead_worker_is_noticed_soon_in_every_step_of_a_circular(temporal_env: WorkflowEnvironment) -> None:
+    """Whoever writes the letters down, sends them or closes the circular and dies is followed within a minute."""
+
+    @activity.defn(name=ADDRESS)
+    async def address(asked: Addressing) -> Addressed:
+        return Addressed(sent_at=asked.sent_at, complaints=1, language="en")
+
+    @activity.defn(name=SEND)
+    async def send(_: Sending) -> Sent:
+        return Sent(counts=Counts(complaints=1, taken=1), last="small/R-1")
+
+    @activity.defn(name=FINISH)
+    async def finish(_: str) -> Finished:
+        return Finished(counts=Counts(complaints=1, taken=1))
+
+    queue = f"alive-{uuid.uuid4()}"
+    start = {"command": "note", "body": {"text": "x"}, "incident": "I-1", "by": {"role": "handler"}}
+    async with Worker(temporal_env.client, task_queue=queue, workflows=[Circular], activities=[address, send, finish]):
+        handle = await temporal_env.client.start_workflow(
+            "Circular", start, id=circular_id(f"c-{queue}"), task_queue=queue
+        )
+        await handle.result()
+        history = await handle.fetch_history()
+    scheduled = [e for e in history.events if e.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED]
+    limits = [e.activity_task_scheduled_event_attributes.heartbeat_timeout.ToTimedelta() for e in scheduled]
+    assert limits == [SILENCE] * 3
