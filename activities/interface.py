@@ -143,6 +143,8 @@ class Delivered(Value):
     quiet_seconds: float = 0
     """What gathers leaves once nothing more has come for so long: after `hold_seconds` a look (LOOK) tells. 0 when it
     waits for something else."""
+    wakes: bool = False
+    """Whether a poke ends that time: what gathers may leave once all clocks that were due have been judged."""
     message: str = ""
     """The message that came to its end in this round, and its entries: should Postgres lose them, they stand here."""
     entries: tuple[Entry, ...] = ()

@@ -35,7 +35,7 @@ from activities.mailer import Mailer, NotSentError, RefusedForGoodError
 from activities.poke import poke, report
 from activities.writing import Writer
 from rules.coverage import awaited
-from rules.gathering import GATHER, REMEMBERED, longer, next_look, quiet_after
+from rules.gathering import GATHER, REMEMBERED, Hold, Seen, again, ends_at, first
 from rules.ledger import Entry
 from rules.notices import Outcome
 from rules.values import SYSTEM
@@ -97,19 +97,19 @@ class PostOffice:
         return await alive(self._round(person, gathered))
 
     @activity.defn(name=LOOK)
-    async def look(self, person: str, seen: int, quiet_seconds: float) -> Delivered:
-        """Whether what gathers is to gather on, since more waits than was seen before, and how long; sends nothing."""
+    async def look(self, person: str, before: int, quiet_seconds: float, woken: bool) -> Delivered:
+        """Whether what gathers for this person, `before` of it at the last look, is to gather on, and how long; sends
+        nothing. See `rules.gathering.again`."""
         now = self._clock()
         async with self._questions() as db:
             standing = await self._standing(db, person, now)
             behind = await unclaimed.behind(db, now, person)
-        groups = self._gathering(standing, behind, now)
-        waiting = sum(group.waiting for group in groups)
-        if waiting == seen or not groups:
-            return Delivered(waiting=waiting)
-        quiet = longer(timedelta(seconds=quiet_seconds))
-        until = min(next_look(quiet, max(group.newest for group in groups), now), self._ends(standing))
-        return _held(waiting, until - now, quiet)
+            if not (groups := self._gathering(standing, behind, now)):
+                return Delivered(waiting=behind.count(person))
+            seen = await self._seen(db, groups, now)
+        quiet = timedelta(seconds=quiet_seconds)
+        on = again(standing.mails, before, quiet, seen, now, woken=woken, gather=self._gather_for)
+        return _held(seen, on, now) if on else Delivered(waiting=seen.waiting)
 
     async def _round(self, person: str, gathered: bool) -> Delivered:
         async with self._questions() as db:
@@ -120,7 +120,7 @@ class PostOffice:
             unmanned = await unclaimed.unmanned(db, behind)
         await self._hear(person, standing)
         who, message = standing.who, standing.unsent
-        held = None if gathered else self._hold(standing, behind, now)
+        held = None if gathered else await self._hold(person, standing, behind, now)
         if who and message is None and behind.crowds(person) and (held or self._rate_of(who.email)[1]):
             # What joins a message that was sent has nothing to wait for. What is claimed now joins as it is claimed.
             async with self._transaction() as db:
@@ -132,7 +132,7 @@ class PostOffice:
         if held is None and who is not None:
             held = await self._turn(who, behind, message, now)
         if held:
-            return await self._gather(person, standing, held, now)
+            return held
         mail = None
         if message is None and who is not None and behind.count(person):
             async with self._transaction() as db:
@@ -149,8 +149,8 @@ class PostOffice:
             behind = await unclaimed.behind(db, now, person)
             done = {"sent": sent, "message": message, "entries": tuple(await read(db, message_stream(message)))}
         await self._hear(person, standing)
-        if held := self._hold(standing, behind, now):  # known now already, without another round
-            return (await self._gather(person, standing, held, now)).model_copy(update=done)
+        if held := await self._hold(person, standing, behind, now):  # known now already, without another round
+            return held.model_copy(update=done)
         idle = self._idle(person, behind, now)
         return idle.model_copy(update={**done, "waiting": idle.waiting + (standing.unsent is not None)})
 
@@ -174,26 +174,25 @@ class PostOffice:
     def _gathering(self, standing: rounds.Standing, behind: Behind, now: datetime) -> Sequence[Group]:
         """What waits and is to gather: the person had a mail just now, and nothing is urgent."""
         groups = behind.persons.get(standing.who.id, ()) if standing.who else ()
-        alone = not standing.mails or self._ends(standing) <= now
+        ends = ends_at(standing.mails, self._gather_for)
+        alone = ends is None or ends <= now
         return () if alone or standing.unsent or any(group.urgent for group in groups) else groups
 
-    def _ends(self, standing: rounds.Standing) -> datetime:
-        return standing.mails[-1] + self._gather_for
+    async def _seen(self, db: AsyncConnection, groups: Sequence[Group], now: datetime) -> Seen:
+        return Seen(
+            waiting=sum(group.waiting for group in groups),
+            newest=max(group.newest for group in groups),
+            overdue=bool(await rounds.overdue(db, {group.contract for group in groups}, now)),
+        )
 
-    def _hold(self, standing: rounds.Standing, behind: Behind, now: datetime) -> Delivered | None:
+    async def _hold(self, person: str, standing: rounds.Standing, behind: Behind, now: datetime) -> Delivered | None:
         """How long what waits shall gather for now; nothing when it may leave."""
-        groups = self._gathering(standing, behind, now)
-        if not groups:
+        if not (groups := self._gathering(standing, behind, now)):
             return None
-        quiet = quiet_after(standing.mails, self._gather_for)
-        return _held(sum(group.waiting for group in groups), min(quiet, self._ends(standing) - now), quiet)
-
-    async def _gather(self, person: str, standing: rounds.Standing, held: Delivered, now: datetime) -> Delivered:
-        """The same, once it is known that nobody need poke for what comes meanwhile."""
-        ends = self._ends(standing) if held.quiet_seconds else now + timedelta(seconds=held.hold_seconds)
         async with self._questions() as db:
-            await rounds.gather(db, person, ends)
-        return held
+            seen = await self._seen(db, groups, now)
+            await rounds.gather(db, person, standing.mails[-1] + self._gather_for)
+        return _held(seen, first(standing.mails, seen, now, self._gather_for), now)
 
     async def _turn(self, who: Person, behind: Behind, message: str | None, now: datetime) -> Delivered | None:
         """How long until this mail may be sent to its provider; nothing when it may leave now."""
@@ -204,6 +203,8 @@ class PostOffice:
             urgent = await unclaimed.urgent(db, behind.persons.get(who.id, ()), message)
             mails, period = rate
             hold = await turns.ask(db, who.id, domain, mails=mails, period=period, urgent=urgent, now=now)
+            if hold:
+                await rounds.gather(db, who.id, now + hold)
         waiting = behind.count(who.id) + (message is not None)
         return Delivered(waiting=waiting, hold_seconds=hold.total_seconds()) if hold else None
 
@@ -349,8 +350,13 @@ class PostOffice:
         return self._transaction(questions)
 
 
-def _held(waiting: int, hold: timedelta, quiet: timedelta) -> Delivered:
-    return Delivered(waiting=waiting, hold_seconds=hold.total_seconds(), quiet_seconds=quiet.total_seconds())
+def _held(seen: Seen, hold: Hold, now: datetime) -> Delivered:
+    return Delivered(
+        waiting=seen.waiting,
+        hold_seconds=(hold.until - now).total_seconds(),
+        quiet_seconds=hold.quiet.total_seconds(),
+        wakes=hold.wakes,
+    )
 
 
 def _masked(reply: str, who: Person | None) -> str:

@@ -160,7 +160,7 @@ class Records:
             off_duty = any(isinstance(person, Nobody) for person in told.values())
             soon = (await unclaimed.behind(connection, now)).heirs if off_duty else set()
             hooks = await webhooks.concerned(connection, events)
-        coming = await self._coming(told)
+        coming = await self._coming(told, {key: contracts[one] for one, of in keys.items() for key in of})
         return [
             _Done(
                 new=new[one],
@@ -173,12 +173,20 @@ class Records:
             for one in contracts
         ]
 
-    async def _coming(self, told: Mapping[str, str | Nobody]) -> set[str]:
-        persons = {person for person in told.values() if isinstance(person, str)}
-        if not persons:
+    async def _coming(self, told: Mapping[str, str | Nobody], planned: Mapping[str, str]) -> set[str]:
+        """Who need not be poked: what gathers for them is looked at by itself. The last clock that was due wakes it."""
+        of: dict[str, set[str]] = {}
+        for key, person in told.items():
+            if isinstance(person, str):
+                of.setdefault(person, set()).add(planned[key])
+        if not of:
             return set()
+        now = datetime.now(UTC)
         async with questions(self._engine) as connection:
-            return await rounds.gathering(connection, persons, datetime.now(UTC))
+            if not (gathering := await rounds.gathering(connection, of, now)):
+                return set()
+            overdue = await rounds.overdue(connection, {one for person in gathering for one in of[person]}, now)
+        return {person for person in gathering if of[person] & overdue}
 
     @activity.defn(name=LOAD)
     async def load(self, stream: Stream) -> Ledger:

@@ -11,13 +11,16 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, bindparam, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.crowds import uncovered_by
 from storage.directory import Person
-from storage.tables import gatherings, messages, people
+from storage.tables import clocks, complaints, gatherings, messages, people
+
+HERD = timedelta(minutes=15)
+"""So long after its due time a clock that nobody has judged is about to be; one that is older is stuck."""
 
 LAPSE = timedelta(minutes=1)
 """So long after its end a gathering still counts; later its Post is taken for lost, and poked."""
@@ -89,3 +92,24 @@ async def gathering(connection: AsyncConnection, persons: Collection[str], now: 
     """For whom of these a round comes by itself. To be asked after the commit of what it is to find."""
     wanted = gatherings.c.person.in_(persons), gatherings.c.ends_at > now - LAPSE
     return set(await connection.scalars(select(gatherings.c.person).where(*wanted)))
+
+
+async def overdue(connection: AsyncConnection, contracts: Collection[str], now: datetime) -> set[str]:
+    """Which of these contracts have clocks that are past due and not judged yet, so that more notices are to come."""
+    asked = {"contracts": sorted(contracts), "since": now - HERD, "now": now}
+    return set(await connection.scalars(_OVERDUE, asked))
+
+
+def _overdue() -> Select[Any]:
+    c, time = clocks.c, clocks.c.due_at.type
+    asked = func.unnest(bindparam("contracts", type_=ARRAY(Text))).column_valued("asked")
+    due = c.due_at > bindparam("since", type_=time), c.due_at <= bindparam("now", type_=time)
+    unjudged = (
+        select(literal(1))
+        .join(complaints, complaints.c.id == c.complaint)
+        .where(c.status == "running", c.paused_at.is_(None), *due, complaints.c.contract == asked)
+    )
+    return select(asked).where(unjudged.exists())
+
+
+_OVERDUE = _overdue()

@@ -90,27 +90,30 @@ class Post:
     async def _gather(self, person: str, held: Delivered) -> bool:
         """Lets what is not urgent gather for one mail, or waits for the turn of its provider; whether it has gathered.
 
-        Nobody pokes for what comes meanwhile, unless it is urgent: whether more has come is seen by looking.
+        Who records more for this person pokes only when it is urgent, or when no more is to come.
         """
         while held.hold_seconds:
-            with suppress(TimeoutError):
+            wakes, woken = held.wakes, True
+            try:
                 await workflow.wait_condition(
-                    lambda: self._urgent,
+                    lambda: self._urgent or (wakes and self._poked),  # noqa: B023  it stands still meanwhile
                     timeout=timedelta(seconds=held.hold_seconds),
                     timeout_summary=Label("gather for one mail"),
                 )
+            except TimeoutError:
+                woken = False
+            if self._urgent or not held.quiet_seconds:
                 return False
-            if not held.quiet_seconds:
-                return False
-            held = await self._look(person, held)
+            self._poked = False
+            held = await self._look(person, held, woken)
         return True
 
-    async def _look(self, person: str, held: Delivered) -> Delivered:
+    async def _look(self, person: str, held: Delivered, woken: bool) -> Delivered:
         """Whether what gathers is to gather on. Where that cannot be seen now it leaves, once it can."""
         try:
             looked: Delivered = await workflow.execute_local_activity(
                 LOOK,
-                args=[person, held.waiting, held.quiet_seconds],
+                args=[person, held.waiting, held.quiet_seconds, woken],
                 result_type=Delivered,
                 start_to_close_timeout=timedelta(seconds=3),
                 retry_policy=RetryPolicy(maximum_attempts=1),

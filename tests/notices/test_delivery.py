@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
@@ -49,9 +50,9 @@ async def held(connection: AsyncConnection, person: str) -> list[unclaimed.Group
     return (await unclaimed.behind(connection, datetime.now(UTC), person)).persons[person]
 
 
-async def look(office: PostOffice, person: str, before: Delivered) -> Delivered:
+async def look(office: PostOffice, person: str, before: Delivered, *, woken: bool = False) -> Delivered:
     """Whether more has come since a round or a look."""
-    seen = before.waiting, before.quiet_seconds
+    seen = before.waiting, before.quiet_seconds, woken
     looked: Delivered = await ActivityEnvironment().run(office.look, person, *seen)
     return looked
 
@@ -180,6 +181,31 @@ async def test_a_look_sees_whether_more_has_come(desk: Desk) -> None:
     await desk.record(urgent("R-7"))
     assert (await look(office, "cy", held)).hold_seconds == 0
     assert len(desk.sink.messages) == 1
+
+
+async def test_what_gathers_waits_for_the_last_clock_that_is_due(desk: Desk) -> None:
+    """In a herd nobody looks before the time is up; the poke that tells that all are judged lets it leave at once. No
+    second mail leaves like that right behind the first."""
+    office = desk.office_of(Mailer(desk.settings), gather=timedelta(seconds=15))
+    await desk.record(missed("R-1"))
+    assert (await desk.deliver("cy", office)).sent == 1
+    due = Story()
+    due.open("2026-03-02 10:00", reference="R-2", kind="enquiry")
+    await desk.record(due)
+    async with transaction(desk.engine) as connection:
+        just_now = {"at": datetime.now(UTC) - timedelta(seconds=2)}
+        await connection.execute(text("UPDATE clocks SET due_at = :at WHERE complaint LIKE '%/R-2'"), just_now)
+    await desk.record(missed("R-3"))
+    held = await desk.deliver("cy", office)
+    assert held.wakes
+    assert 14 < held.hold_seconds <= 15
+    assert (await look(office, "cy", held, woken=True)).hold_seconds > 14
+    async with transaction(desk.engine) as connection:
+        await connection.execute(text("UPDATE clocks SET ended_at = now() WHERE complaint LIKE '%/R-2'"))
+    assert (await look(office, "cy", held, woken=True)).hold_seconds == 0
+    assert (await ActivityEnvironment().run(office.deliver, "cy", True)).sent == 1
+    await desk.record(missed("R-4"))
+    assert not (await desk.deliver("cy", office)).wakes
 
 
 async def test_a_round_says_that_it_comes_by_itself(desk: Desk) -> None:
@@ -419,8 +445,8 @@ async def test_who_was_there_all_the_time_is_not_poked_again(desk: Desk) -> None
     """Colleagues who share a role do not poke each other: only whoever came on duty since has to be told."""
     people = PEOPLE.replace("[cy]", "[cy, di]")
     await desk.record(missed())
-    for text, late in ((people, set()), (off_duty("cy", people), {"di"})):
-        await desk.people(text)
+    for who, late in ((people, set()), (off_duty("cy", people), {"di"})):
+        await desk.people(who)
         async with transaction(desk.engine) as connection:
             behind = await unclaimed.behind(connection, datetime.now(UTC), "di")
         assert behind.late == late

@@ -28,7 +28,7 @@ class Rounds:
     def __init__(self, *answers: Delivered | Callable[[], Delivered]) -> None:
         self.answers = list(answers)
         self.looks: list[Delivered] = []
-        self.seen: list[tuple[int, float]] = []
+        self.seen: list[tuple[int, float, bool]] = []
         self.begun = 0
         self.gathered: list[bool] = []
         self.go_on = asyncio.Event()
@@ -44,9 +44,9 @@ class Rounds:
         return answer() if callable(answer) else answer
 
     @activity.defn(name=LOOK)
-    async def look(self, person: str, seen: int, quiet_seconds: float) -> Delivered:
+    async def look(self, person: str, seen: int, quiet_seconds: float, woken: bool) -> Delivered:
         assert person == "li.wei"
-        self.seen.append((seen, quiet_seconds))
+        self.seen.append((seen, quiet_seconds, woken))
         if not self.looks:
             raise ApplicationError("Postgres does not answer")
         return self.looks.pop(0)
@@ -121,7 +121,7 @@ async def test_what_gathers_leaves_once_nothing_more_comes(client: Client) -> No
     rounds.looks = [Delivered(waiting=1)]
     async with posting(client, rounds) as poke:
         await (await poke(False)).result()
-    assert rounds.seen == [(1, 0.1)]
+    assert rounds.seen == [(1, 0.1, False)]
     assert rounds.gathered == [False, True]
 
 
@@ -131,7 +131,7 @@ async def test_what_comes_meanwhile_lets_it_gather_on(client: Client) -> None:
     rounds.looks = [Delivered(waiting=3, hold_seconds=0.2, quiet_seconds=0.2), Delivered(waiting=3)]
     async with posting(client, rounds) as poke:
         await (await poke(False)).result()
-    assert rounds.seen == [(1, 0.1), (3, 0.2)]
+    assert rounds.seen == [(1, 0.1, False), (3, 0.2, False)]
     assert rounds.gathered == [False, True]
 
 
@@ -140,6 +140,22 @@ async def test_a_look_that_fails_holds_nothing_up(client: Client) -> None:
     rounds = Rounds(Delivered(waiting=1, hold_seconds=0.1, quiet_seconds=0.1), Delivered(sent=1))
     async with posting(client, rounds) as poke:
         await (await poke(False)).result()
+    assert rounds.gathered == [False, True]
+
+
+async def test_the_last_of_a_herd_ends_the_gathering(client: Client) -> None:
+    """Where what gathers may leave once no more is to come, a poke lets the Post look at once, however long it was to
+    wait; the look decides."""
+    long = FAR_OFF.total_seconds()
+    rounds = Rounds(Delivered(waiting=1, hold_seconds=long, quiet_seconds=1, wakes=True), Delivered(sent=5))
+    rounds.looks = [Delivered(waiting=3, hold_seconds=long, quiet_seconds=1, wakes=True), Delivered(waiting=5)]
+    async with posting(client, rounds) as poke:
+        handle = await poke(False)
+        for number in (1, 2):
+            await eventually(lambda: _timers(handle, number))  # noqa: B023  asked at once
+            await poke(False)
+        await handle.result()
+    assert rounds.seen == [(1, 1, True), (3, 1, True)]
     assert rounds.gathered == [False, True]
 
 
