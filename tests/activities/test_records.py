@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
@@ -23,10 +24,10 @@ from rules.directory import Directory, Member
 from rules.law import law_of
 from rules.ledger import digest
 from settings import Settings
-from storage import directory
+from storage import directory, rounds
 from storage.database import create_engine, transaction
 from storage.rebuild import rebuild
-from storage.tables import complaints, notices
+from storage.tables import clocks, complaints, notices
 from tests.support.recorded import at_noon, batch, published
 from tests.support.story import Story, law
 
@@ -174,6 +175,34 @@ async def test_a_repeated_record_changes_nothing_and_tells_again(
     assert await pokes(temporal_env.client, person) == [False, False]
     async with transaction(engine) as connection:
         assert len((await connection.execute(select(complaints))).all()) == 1
+
+
+async def test_the_last_clock_of_a_herd_pokes(
+    records: Records, engine: AsyncEngine, temporal_env: WorkflowEnvironment, person: str
+) -> None:
+    """Whoever has notices that gather is poked once no clock of the contract is past due and not judged: till then
+    more is to come. Once nothing gathers any more each record pokes."""
+    await held(engine, person, "handler.owner")
+    async with transaction(engine) as connection:
+        version = (await published(connection)).version
+    waiting, work = Story().open("2026-03-02 10:00", reference="R-2"), batch(sad_story(), version)
+    await recorded(records, batch(waiting, version))
+    async with transaction(engine) as connection:
+        now = datetime.now(UTC)
+        await connection.execute(update(clocks).where(clocks.c.complaint == "small/R-2").values(due_at=now))
+        await rounds.gather(connection, person, now + timedelta(seconds=15))
+    await recorded(records, work)
+    with pytest.raises(RPCError, match="not found"):
+        await pokes(temporal_env.client, person)
+    async with transaction(engine) as connection:
+        await connection.execute(update(clocks).where(clocks.c.complaint == "small/R-2").values(missed_at=now))
+    await recorded(records, work)
+    assert await pokes(temporal_env.client, person) == [False]
+    async with transaction(engine) as connection:
+        await connection.execute(update(clocks).where(clocks.c.complaint == "small/R-2").values(missed_at=None))
+        await rounds.begin(connection, person)
+    await recorded(records, work)
+    assert await pokes(temporal_env.client, person) == [False, False]
 
 
 async def test_an_urgent_notice_pokes_urgently(
