@@ -30,12 +30,13 @@ from temporalio.service import RPCError
 
 from activities.alive import alive
 from activities.covering import cover
-from activities.interface import DELIVER, LOOK, Delivered
+from activities.gathering import Gathering
+from activities.interface import DELIVER, Delivered
 from activities.mailer import Mailer, NotSentError, RefusedForGoodError
 from activities.poke import poke, report
 from activities.writing import Writer
 from rules.coverage import awaited
-from rules.gathering import GATHER, REMEMBERED, Hold, Seen, again, ends_at, first
+from rules.gathering import GATHER
 from rules.ledger import Entry
 from rules.notices import Outcome
 from rules.values import SYSTEM
@@ -82,12 +83,12 @@ class PostOffice:
         self._clock = clock
         self._vault = Vault(settings.keyring)
         self._writer = Writer(settings, self._vault, client.namespace, renderer)
-        self._gather_for = gather
+        self.gathering = Gathering(self._questions, gather, clock)
 
     @property
     def activities(self) -> list[Any]:
         """What a worker registers."""
-        return [self.deliver, self.look]
+        return [self.deliver, self.gathering.look]
 
     @activity.defn(name=DELIVER)
     async def deliver(self, person: str, gathered: bool = False) -> Delivered:
@@ -96,31 +97,16 @@ class PostOffice:
         """
         return await alive(self._round(person, gathered))
 
-    @activity.defn(name=LOOK)
-    async def look(self, person: str, before: int, quiet_seconds: float, woken: bool) -> Delivered:
-        """Whether what gathers for this person, `before` of it at the last look, is to gather on, and how long; sends
-        nothing. See `rules.gathering.again`."""
-        now = self._clock()
-        async with self._questions() as db:
-            standing = await self._standing(db, person, now)
-            behind = await unclaimed.behind(db, now, person)
-            if not (groups := self._gathering(standing, behind, now)):
-                return Delivered(waiting=behind.count(person))
-            seen = await self._seen(db, groups, now)
-        quiet = timedelta(seconds=quiet_seconds)
-        on = again(standing.mails, before, quiet, seen, now, woken=woken, gather=self._gather_for)
-        return _held(seen, on, now) if on else Delivered(waiting=seen.waiting)
-
     async def _round(self, person: str, gathered: bool) -> Delivered:
         async with self._questions() as db:
             await rounds.begin(db, person)
             now = self._clock()
-            standing = await self._standing(db, person, now)
+            standing = await self.gathering.standing(db, person, now)
             behind = await unclaimed.behind(db, now, person)
             unmanned = await unclaimed.unmanned(db, behind)
         await self._hear(person, standing)
         who, message = standing.who, standing.unsent
-        held = None if gathered else await self._hold(person, standing, behind, now)
+        held = None if gathered else await self.gathering.hold(standing, behind, now)
         if who and message is None and behind.crowds(person) and (held or self._rate_of(who.email)[1]):
             # What joins a message that was sent has nothing to wait for. What is claimed now joins as it is claimed.
             async with self._transaction() as db:
@@ -132,7 +118,7 @@ class PostOffice:
         if held is None and who is not None:
             held = await self._turn(who, behind, message, now)
         if held:
-            return held
+            return await self.gathering.announce(person, standing, held, now)
         mail = None
         if message is None and who is not None and behind.count(person):
             async with self._transaction() as db:
@@ -145,17 +131,14 @@ class PostOffice:
         sent = await self._send(message, who, mail)
         async with self._questions() as db:
             now = self._clock()
-            standing = await self._standing(db, person, now)
+            standing = await self.gathering.standing(db, person, now)
             behind = await unclaimed.behind(db, now, person)
             done = {"sent": sent, "message": message, "entries": tuple(await read(db, message_stream(message)))}
         await self._hear(person, standing)
-        if held := await self._hold(person, standing, behind, now):  # known now already, without another round
-            return held.model_copy(update=done)
+        if held := await self.gathering.hold(standing, behind, now):  # known now already, without another round
+            return (await self.gathering.announce(person, standing, held, now)).model_copy(update=done)
         idle = self._idle(person, behind, now)
         return idle.model_copy(update={**done, "waiting": idle.waiting + (standing.unsent is not None)})
-
-    async def _standing(self, db: AsyncConnection, person: str, now: datetime) -> rounds.Standing:
-        return await rounds.standing(db, person, now - max(self._gather_for, REMEMBERED))
 
     async def _hear(self, person: str, standing: rounds.Standing) -> None:
         """Tell complaints what they have to hear."""
@@ -171,29 +154,6 @@ class PostOffice:
         hold = begins - now if begins and not waiting else timedelta()
         return Delivered(waiting=waiting, hold_seconds=max(hold, timedelta()).total_seconds())
 
-    def _gathering(self, standing: rounds.Standing, behind: Behind, now: datetime) -> Sequence[Group]:
-        """What waits and is to gather: the person had a mail just now, and nothing is urgent."""
-        groups = behind.persons.get(standing.who.id, ()) if standing.who else ()
-        ends = ends_at(standing.mails, self._gather_for)
-        alone = ends is None or ends <= now
-        return () if alone or standing.unsent or any(group.urgent for group in groups) else groups
-
-    async def _seen(self, db: AsyncConnection, groups: Sequence[Group], now: datetime) -> Seen:
-        return Seen(
-            waiting=sum(group.waiting for group in groups),
-            newest=max(group.newest for group in groups),
-            overdue=bool(await rounds.overdue(db, {group.contract for group in groups}, now)),
-        )
-
-    async def _hold(self, person: str, standing: rounds.Standing, behind: Behind, now: datetime) -> Delivered | None:
-        """How long what waits shall gather for now; nothing when it may leave."""
-        if not (groups := self._gathering(standing, behind, now)):
-            return None
-        async with self._questions() as db:
-            seen = await self._seen(db, groups, now)
-            await rounds.gather(db, person, standing.mails[-1] + self._gather_for)
-        return _held(seen, first(standing.mails, seen, now, self._gather_for), now)
-
     async def _turn(self, who: Person, behind: Behind, message: str | None, now: datetime) -> Delivered | None:
         """How long until this mail may be sent to its provider; nothing when it may leave now."""
         domain, rate = self._rate_of(who.email)
@@ -203,8 +163,6 @@ class PostOffice:
             urgent = await unclaimed.urgent(db, behind.persons.get(who.id, ()), message)
             mails, period = rate
             hold = await turns.ask(db, who.id, domain, mails=mails, period=period, urgent=urgent, now=now)
-            if hold:
-                await rounds.gather(db, who.id, now + hold)
         waiting = behind.count(who.id) + (message is not None)
         return Delivered(waiting=waiting, hold_seconds=hold.total_seconds()) if hold else None
 
@@ -348,15 +306,6 @@ class PostOffice:
 
     def _questions(self) -> AbstractAsyncContextManager[AsyncConnection]:
         return self._transaction(questions)
-
-
-def _held(seen: Seen, hold: Hold, now: datetime) -> Delivered:
-    return Delivered(
-        waiting=seen.waiting,
-        hold_seconds=(hold.until - now).total_seconds(),
-        quiet_seconds=hold.quiet.total_seconds(),
-        wakes=hold.wakes,
-    )
 
 
 def _masked(reply: str, who: Person | None) -> str:

@@ -53,7 +53,7 @@ async def held(connection: AsyncConnection, person: str) -> list[unclaimed.Group
 async def look(office: PostOffice, person: str, before: Delivered, *, woken: bool = False) -> Delivered:
     """Whether more has come since a round or a look."""
     seen = before.waiting, before.quiet_seconds, woken
-    looked: Delivered = await ActivityEnvironment().run(office.look, person, *seen)
+    looked: Delivered = await ActivityEnvironment().run(office.gathering.look, person, *seen)
     return looked
 
 
