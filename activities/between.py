@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities import waking
+from activities.answering import answered
 from activities.interface import ASK, Answer, Question, complaint_id
 
 
@@ -36,7 +37,7 @@ class Between:
                 await waking.update(self._client, *asked)
             else:
                 handle = self._client.get_workflow_handle(complaint_id(*question.complaint.split("/", 1)))
-                await handle.execute_update(question.command, question.body, id=question.key)
+                await answered(lambda: handle.execute_update(question.command, question.body, id=question.key))
         except WorkflowUpdateFailedError as error:
             said = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
             return Answer(refusal=said)

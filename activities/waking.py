@@ -7,6 +7,7 @@ from typing import Any
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
+from activities.answering import answered
 from activities.interface import Revival, complaint_id
 from wire.labels import Label
 
@@ -15,18 +16,22 @@ STARTED = Label("goes on from its ledger")
 
 async def update(client: Client, task_queue: str, complaint: str, command: str, body: Any, id_: str) -> dict[str, Any]:
     """The answer to a command. Raises WorkflowUpdateFailedError when it is refused, RPCError."""
-    start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
-        "Complaint",
-        Revival(revive=complaint),
-        id=complaint_id(*complaint.split("/", 1)),
-        task_queue=task_queue,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        static_summary=STARTED,
-    )
-    answer: dict[str, Any] = await client.execute_update_with_start_workflow(
-        command, body, start_workflow_operation=start, id=id_, result_type=dict
-    )
+
+    async def ask() -> Any:
+        start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+            "Complaint",
+            Revival(revive=complaint),
+            id=complaint_id(*complaint.split("/", 1)),
+            task_queue=task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            static_summary=STARTED,
+        )
+        return await client.execute_update_with_start_workflow(
+            command, body, start_workflow_operation=start, id=id_, result_type=dict
+        )
+
+    answer: dict[str, Any] = await answered(ask)
     return answer
 
 

@@ -24,6 +24,7 @@ from temporalio.common import RawValue, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities import waking
+from activities.answering import answered
 from activities.interface import complaint_id
 from rules import ledger
 from rules.circular import Circular
@@ -34,7 +35,7 @@ from rules.fold import fold
 from rules.ledger import digest
 from rules.values import Actor, Value
 from settings import Settings
-from starter import circulars, updates
+from starter import circulars
 from starter.errors import (
     Closed,
     Conflict,
@@ -155,7 +156,10 @@ class Ombud:
         try:
             with temporal_errors(self.task_queue, self.patience):
                 async with asyncio.timeout(self.patience):
-                    answer = await updates.answer(self._handle(complaint), command.name, _body(command), update_id)
+                    handle, body = self._handle(complaint), _body(command)
+                    answer = await answered(
+                        lambda: handle.execute_update(command.name, body, id=update_id, result_type=dict)
+                    )
         except NotFound:
             known = await self._after_the_end(complaint, command)
             if known is not None:

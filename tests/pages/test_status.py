@@ -108,7 +108,7 @@ async def test_the_result_can_be_accepted(site: Site, reference: str) -> None:
     survey = re.search(r'href="(/q/[^"]+)"', page)
     assert survey is not None
     done = await site.browser.post(survey[1], data={"q.result": "very"})
-    assert done.status_code == 200
+    assert done.status_code == 200, done.text[-1500:]
     await eventually(lambda: said(site, "survey_answered"))
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from activities.answering import answered
 from rules.commands import Note
 from starter.client import Ombud
-from starter.updates import answer
 from tests.support.memory import Memory
 from tests.support.temporal import start_real
 from tests.support.wait import eventually
@@ -30,6 +31,11 @@ async def forgetful_env() -> AsyncIterator[WorkflowEnvironment]:
 
 
 @pytest.mark.parametrize("neighbour", ["there", "away", "slow"])
+async def answer(handle: WorkflowHandle[Any, Any], command: str, body: Any, id_: str) -> Any:
+    """The answer of an update, as the client gets it."""
+    return await answered(lambda: handle.execute_update(command, body, id=id_, result_type=dict))
+
+
 async def test_a_long_complaint_continues_as_new_and_loses_nothing(
     forgetful_env: WorkflowEnvironment, neighbour: str
 ) -> None:
