@@ -30,12 +30,12 @@ async def forgetful_env() -> AsyncIterator[WorkflowEnvironment]:
         yield env
 
 
-@pytest.mark.parametrize("neighbour", ["there", "away", "slow"])
 async def answer(handle: WorkflowHandle[Any, Any], command: str, body: Any, id_: str) -> Any:
     """The answer of an update, as the client gets it."""
     return await answered(lambda: handle.execute_update(command, body, id=id_, result_type=dict))
 
 
+@pytest.mark.parametrize("neighbour", ["there", "away", "slow"])
 async def test_a_long_complaint_continues_as_new_and_loses_nothing(
     forgetful_env: WorkflowEnvironment, neighbour: str
 ) -> None:
