@@ -99,9 +99,11 @@ class PostOffice:
 
     async def _round(self, person: str, gathered: bool) -> Delivered:
         async with self._questions() as db:
-            await rounds.begin(db, person)
             now = self._clock()
             standing = await self.gathering.standing(db, person, now)
+            if standing.gathers:  # nobody has poked for what came meanwhile: from now on they do, and then it looks
+                await rounds.begin(db, person)
+                standing = await self.gathering.standing(db, person, now)
             behind = await unclaimed.behind(db, now, person)
             unmanned = await unclaimed.unmanned(db, behind)
         await self._hear(person, standing)

@@ -67,7 +67,7 @@ def _ratios(axes: Axes, figures: list[dict[str, Any]]) -> None:
     for place, one in zip(places, figures, strict=True):
         colour = {True: "#0b6e4f", False: "#b3261e", None: "#7d8590"}[one["met"]]
         axes.barh(place, one["ratio"], color=colour, height=0.55)
-        axes.text(one["ratio"] + 0.02, place, f"{one['ratio']:.2f}", va="center")
+        axes.text(0.02, place, f"{one['ratio']:.2f}", va="center", color="white", weight="bold")
         sign, _, aim = one["aim"].partition(" ")
         if sign in {"≥", "≤"}:
             axes.plot([float(aim)] * 2, [place - 0.38, place + 0.38], color="black", linewidth=2)

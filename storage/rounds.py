@@ -2,7 +2,7 @@
 
 A Post whose notices gather says so here before it waits. Whoever records more for its person looks here after the
 commit: while the word stands, the round that ends the gathering has not begun to read, so that it finds what was
-committed. A round takes the word back before it reads.
+committed. A round that finds the word takes it back and reads again.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class Standing(NamedTuple):
     """Whether a complaint has to hear what became of a message."""
     answered: bool
     """Whether a complaint has to hear of an answer to a crowd that it stands in."""
+    gathers: bool
+    """Whether somebody was told that a round comes by itself."""
     mails: list[datetime]
     """When their server took a message lately, in order."""
 
@@ -57,6 +59,7 @@ def _standing() -> Select[Any]:
         unsent.scalar_subquery(),
         select(literal(1)).where(its, messages.c.untold).exists(),
         uncovered_by(id_).exists(),
+        select(literal(1)).where(gatherings.c.person == id_).exists(),
         mails.scalar_subquery(),
         *(people.c[name] for name in Person.model_fields),
     ).select_from(one.outerjoin(people, people.c.id == id_))
@@ -67,12 +70,12 @@ _STANDING = _standing()
 
 async def standing(connection: AsyncConnection, person: str, since: datetime) -> Standing:
     """How it stands with a person's mail, with what their server took since then."""
-    unsent, untold, answered, mails, *found = (
+    unsent, untold, answered, gathers, mails, *found = (
         await connection.execute(_STANDING, {"person": person, "since": since})
     ).one()
     fields = dict(zip(Person.model_fields, found, strict=True))
     who = Person.model_validate(fields) if fields["id"] is not None else None
-    return Standing(who, unsent, untold, answered, list(mails or ()))
+    return Standing(who, unsent, untold, answered, gathers, list(mails or ()))
 
 
 async def gather(connection: AsyncConnection, person: str, ends_at: datetime) -> None:
