@@ -31,7 +31,7 @@ def forged(good: str, change: str) -> str:
         "SQL": f"ombud_{id_}_' OR 1=1 --",
         "a NUL": f"ombud_{id_}\x00_{secret}",
         "a JWT": "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.",
-        "other digits": good.replace("0", "٠"),
+        "other digits": good.translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")),
     }[change]
 
 
