@@ -123,12 +123,13 @@ class PostOffice:
             return await self.gathering.announce(person, standing, held, now)
         mail = None
         if message is None and who is not None and behind.count(person):
+            crowds_wait = behind.crowds(person)
             async with self._transaction() as db:
                 message, mail = await self._claim(db, who, behind.persons[person], now)
                 behind = behind if message else await unclaimed.behind(db, now, person)
-        if message is None:
-            if behind.crowds(person):
+            if message is None and crowds_wait:  # all of it may have joined what was told and answered before
                 await self._cover(person)
+        if message is None:
             return self._idle(person, behind, now)
         sent = await self._send(message, who, mail)
         async with self._questions() as db:

@@ -211,6 +211,17 @@ async def test_one_answer_holds_for_all_and_for_what_joins(desk: Desk) -> None:
     assert await unheard.query("covered") == []
 
 
+async def test_what_joins_an_answered_crowd_hears_of_it_in_the_same_round(desk: Desk) -> None:
+    """The round in which a case joins is the last one, if nothing else waits: its complaint is told by then."""
+    await desk.record(late("R-1"))
+    await desk.deliver("di")
+    assert await answer(desk)
+    await desk.record(late("R-2"))
+    handle = await desk.listen(late("R-2"))
+    assert (await desk.deliver("di")).waiting == 0
+    assert len(await handle.query("covered")) == 1
+
+
 async def test_a_revived_complaint_hears_of_the_answer_again(desk: Desk) -> None:
     """The run that had heard of an answer is lost before that was on record: whoever revives the complaint has it told
     again, under the same key."""
