@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import ConfigDict
-from temporalio.client import WorkflowFailureError, WorkflowQueryFailedError
-from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowQueryFailedError
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from activities.interface import Counts, Unmoved, circular_id
@@ -52,23 +52,26 @@ class Carried(Value):
     """Those that did not take it and are not named here."""
 
 
+async def begin(client: Client, task_queue: str, circular: Circular, id_: str) -> WorkflowHandle[Any, Any]:
+    """Run a circular, unless it runs already. Whoever answered before gives the same answer. Raises RPCError."""
+    return await client.start_workflow(
+        "Circular",
+        circular.model_dump(mode="json", exclude_none=True),
+        id=circular_id(id_),
+        task_queue=task_queue,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary=Label(f"{circular.command} · {circular.incident or circular.contract}"),
+    )
+
+
 async def carry(ombud: Ombud, circular: Circular, id_: str, watch: Watch | None = None) -> Carried:
     """Send a circular and wait for its end. The same id and content again repeats nothing and has the same end.
 
     Raises Refused, NoWorker when nothing moves any more, Unreachable.
     """
     with temporal_errors(ombud.task_queue, PATIENCE):
-        try:
-            handle: Any = await ombud.temporal.start_workflow(
-                "Circular",
-                circular.model_dump(mode="json", exclude_none=True),
-                id=circular_id(id_),
-                task_queue=ombud.task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                static_summary=Label(f"{circular.command} · {circular.incident or circular.contract}"),
-            )
-        except WorkflowAlreadyStartedError:
-            handle = ombud.temporal.get_workflow_handle(circular_id(id_))
+        handle = await begin(ombud.temporal, ombud.task_queue, circular, id_)
         ending = asyncio.ensure_future(handle.result())
         try:
             await _follow(handle, ending, watch, id_)

@@ -197,6 +197,4 @@ def _told(wanted: ColumnElement[bool]) -> Select[Any]:
 
 
 _TOLD_BY_KEY = _told(notices.c.key == any_(bindparam("keys", type_=ARRAY(Text))))
-
-
 _TOLD_BY_MESSAGE = _told(notices.c.message == bindparam("message"))

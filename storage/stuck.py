@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import Text, cast, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules.commands.naming import unknown
 from rules.coverage import told
 from storage import contracts, feed, turns, unclaimed, webhooks
 from storage.directory import stored
@@ -109,14 +108,9 @@ async def _refused(connection: AsyncConnection) -> list[Stuck]:
     )
     do = "Correct it, send it again, and give this one up."
     return [
-        Stuck("refused signal", f"{complaint}#{seq}", at, _why(command, reason), do)
+        Stuck("refused signal", f"{complaint}#{seq}", at, f"{command}: {reason}", do)
         for complaint, seq, at, command, reason in await connection.execute(query)
     ]
-
-
-def _why(command: str, reason: str) -> str:
-    """A signal of no command's name was refused with the names of all; here the nearest ones help more."""
-    return unknown(command) if reason.startswith("Unknown signal") else f"{command}: {reason}"
 
 
 async def _rejected(connection: AsyncConnection, after: datetime) -> list[Stuck]:

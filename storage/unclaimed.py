@@ -28,7 +28,6 @@ from storage.tables import complaints, messages, notices
 MOST = 200
 """Notices in one message; the rest leave with the next one at once."""
 
-
 _CLAIMS = 0x706F7374  # "post"
 
 

@@ -7,6 +7,7 @@ a sender in any language, or the Web UI, never has to unpack an answer.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from functools import lru_cache
 
 from google.protobuf.message import DecodeError
@@ -16,6 +17,9 @@ ENCODING = b"binary/zlib"
 
 WORTHWHILE = 2_000
 """Bytes below which a payload stays as it is."""
+
+SHARED = 64_000
+"""Bytes up to which it is remembered: a contract; what is larger is one complaint's own, and would only take room."""
 
 MOST = 8 * 1024 * 1024
 """Bytes that are unpacked: more than Temporal carries at once, and no more than a worker can take."""
@@ -29,7 +33,8 @@ def pack(payload: Payload) -> Payload:
     """The payload inside one that is smaller; the same payload where that is not worth while."""
     if len(payload.data) < WORTHWHILE:
         return payload
-    return Payload(metadata={"encoding": ENCODING}, data=_packed(payload.SerializeToString(deterministic=True)))
+    plain = payload.SerializeToString(deterministic=True)
+    return Payload(metadata={"encoding": ENCODING}, data=_once(_packed, plain))
 
 
 def unpack(payload: Payload) -> Payload:
@@ -37,18 +42,25 @@ def unpack(payload: Payload) -> Payload:
     if payload.metadata.get("encoding") != ENCODING:
         return payload
     try:
-        return Payload.FromString(_unpacked(payload.data))
+        return Payload.FromString(_once(_unpacked, payload.data))
     except (zlib.error, DecodeError):
         return payload
 
 
-# The contract of one complaint is that of thousands: it is packed and unpacked once, not for each.
-@lru_cache(maxsize=32)
+def _once(way: Callable[[bytes], bytes], given: bytes) -> bytes:
+    """The contract of one complaint is that of thousands: it is packed and unpacked once, not for each."""
+    return _remembered(way, given) if len(given) <= SHARED else way(given)
+
+
+@lru_cache(maxsize=64)
+def _remembered(way: Callable[[bytes], bytes], given: bytes) -> bytes:
+    return way(given)
+
+
 def _packed(plain: bytes) -> bytes:
     return zlib.compress(plain, 9)
 
 
-@lru_cache(maxsize=32)
 def _unpacked(packed: bytes) -> bytes:
     unpacking = zlib.decompressobj()
     plain = unpacking.decompress(packed, MOST)

@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from rules import merging
     from rules.commands import COMMANDS, Absorb, Command, Merge, OpenComplaint, UndoMerge
+    from rules.commands.naming import unknown
     from rules.complaint import Complaint as Case
     from rules.decide import Decision, cancel, decide, deliver, refuse, tick
     from rules.divergence import agree, go_on
@@ -319,7 +320,7 @@ class Complaint(Updates):
                 self.apply(decision)
                 counting.command(self.case.contract, name, "taken" if decision.entries else "repeated")
             else:
-                raise Refused(f"Unknown signal; the commands are {', '.join(COMMANDS)}.")
+                raise Refused(unknown(name))
         except (Refused, ApplicationError) as refusal:
             counting.command(self.case.contract, name if name in COMMANDS else "unknown", "refused")
             self.apply(refuse(self.case, name, str(refusal), now))

@@ -6,8 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from starter import mistakes
 from starter.api.problems import respond, slower
@@ -34,24 +33,11 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = False
 
-        async def sending(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            await (await self._stopped(scope) or self._app)(scope, receive, send)
 
-        try:
-            stopped = await self._stopped(scope)
-            await (stopped or self._app)(scope, receive, sending)
-        except ClientDisconnect:
-            return
-        except Exception as error:  # noqa: BLE001  the last net
-            mistakes.log(LOGGER, error, scope)
-            if begun:
-                raise ConnectionAbortedError from None  # half an answer must not look like a whole one
-            detail = "A mistake of Ombud's own; it is in its log. Send it again, and tell operations if it stays."
-            await respond(500, "internal", detail)(scope, receive, send)
+        await mistakes.caught(guarded, scope, receive, send, logger=LOGGER, answer=_broken)
 
     async def _stopped(self, scope: Scope) -> ASGIApp | None:
         """The answer to what is not even looked at."""
@@ -66,6 +52,11 @@ class Guard:
         if not length.isdecimal() or int(length[:20]) > LARGEST_BODY:
             return too_large()
         return None
+
+
+async def _broken() -> ASGIApp:
+    detail = "A mistake of Ombud's own; it is in its log. Send it again, and tell operations if it stays."
+    return respond(500, "internal", detail)
 
 
 def too_large() -> ASGIApp:

@@ -8,8 +8,7 @@ from http import HTTPStatus
 from fastapi import Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from starter import mistakes
 from starter.api.problems import no_route
@@ -30,25 +29,11 @@ class Net:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = False
 
-        async def sending(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
+        async def page() -> Response:
+            return await self._ground.problem(Request(scope), PageError("broken", 500))
 
-        try:
-            await self._app(scope, receive, sending)
-        except ClientDisconnect:
-            return
-        except ConnectionAbortedError:  # half an answer of the API, which has said so in its log
-            raise
-        except Exception as error:  # noqa: BLE001  the last net
-            mistakes.log(LOGGER, error, scope)
-            if begun:
-                raise ConnectionAbortedError from None  # half a page must not look like a whole one
-            page = await self._ground.problem(Request(scope), PageError("broken", 500))
-            await page(scope, receive, send)
+        await mistakes.caught(self._app, scope, receive, send, logger=LOGGER, answer=page)
 
 
 async def no_page(ground: Ground, request: Request, error: Exception) -> Response:

@@ -9,18 +9,17 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.interface import circular_id
 from rules.circular import Circular
 from rules.ledger import digest
+from starter.circulars import begin
 from starter.reconcile.complaints import each
 from starter.reconcile.damage import Damage
 from storage import circulars, standing
 from storage.content import Vault
 from storage.database import transaction
-from wire.labels import Label
 
 AGAIN = "Send it again as it was, under the same id: whoever answered it gives the same answer."
 ENDED = "If it should go on, send it again as it was, under the same id."
@@ -72,14 +71,7 @@ class Circulars:
 
     async def _go_on(self, id_: str, start: Circular) -> str:
         """Whoever answered before gives the same answer; whoever was not told is told now."""
-        await self._client.start_workflow(
-            "Circular",
-            start.model_dump(mode="json", exclude_none=True),
-            id=circular_id(id_),
-            task_queue=self._task_queue,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            static_summary=Label(f"{start.command} · {start.incident or start.contract}"),
-        )
+        await begin(self._client, self._task_queue, start, id_)
         return "started again; those who answered are not told twice"
 
     async def _end(self, workflow_id: str) -> WorkflowExecutionStatus | None:

@@ -299,7 +299,7 @@ async def test_a_bad_command_is_refused_as_an_update_and_recorded_as_a_signal(sy
     said = [row["body"]["data"]["reason"] for row in refused]
     assert len(said) == len(COMMANDS) + 2
     assert [reason for (_, _, reason), got in zip(COMMANDS, said, strict=False) if reason not in got] == []
-    assert "the commands are respond, answer" in said[-2]
+    assert said[-2] == "There is no command 'shout'. docs/commands.md has them all."
     await unharmed(handle)
 
 
