@@ -15,7 +15,7 @@ class Deck:
         self.happened: Counter[str] = Counter()
         """How often each trouble came to pass."""
         self._random = Random(seed) if seed is not None else None
-        self._troubles = sorted(troubles)
+        self._troubles = sorted(troubles) if seed is not None else []
         self._calm = calm
         self._cards: list[str] = []
 

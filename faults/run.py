@@ -99,7 +99,8 @@ async def run(
     """Play so many stories, opened over `spread` seconds. With plans there is a storm, until all of them have happened.
     In each story people act up to the `horizon`; `pace` is that of the injector, and a quicker run has no circulars.
 
-    More stories than asked for are played, at most thrice as many, while a point has not been reached yet.
+    More stories than asked for are played, at most thrice as many, while a point has not been reached yet, or a server
+    has not done its worst.
     """
     began = asyncio.get_running_loop().time()
     mail = MailServer(seed if wanted is not None else None)
@@ -191,7 +192,7 @@ async def _play(
 ) -> list[Played]:
     """Every story, each begun at its turn; and some more while a fault is still to happen."""
     playing: list[asyncio.Task[list[Played]]] = []
-    while len(playing) < complaints or (injector.left and len(playing) < 3 * complaints):
+    while len(playing) < complaints or (_more(injector, decks) and len(playing) < 3 * complaints):
         playing.append(asyncio.create_task(stage.play(writer, len(playing))))
         await asyncio.sleep(spread / complaints)
         say(sum(task.done() for task in playing), max(complaints, len(playing)), injector.now)
@@ -202,6 +203,11 @@ async def _play(
         await asyncio.wait(playing, timeout=1, return_when="ALL_COMPLETED")
         say(sum(task.done() for task in playing), len(playing), "calm again, until every story has ended")
     return [one for task in playing for one in task.result()]
+
+
+def _more(injector: Injector, decks: Mapping[str, Deck]) -> bool:
+    """Whether something is still to happen that only more stories can bring about."""
+    return bool(injector.left) or any(deck.missing for deck in decks.values())
 
 
 async def _calm(machines: Machines, mail: MailServer, hooks: Hooks) -> None:
@@ -253,12 +259,11 @@ def unreached(injector: Injector, decks: Mapping[str, Deck], wanted: list[Plan] 
         return missing
     missing += [Finding("the storm", f"{plan} never happened") for plan in injector.left]
     missing += [Finding("the storm", failed) for failed in injector.failed]
-    missing += [
+    return missing + [
         Finding("the storm", f"the {SERVERS[name]} never {trouble}")
         for name, deck in decks.items()
         for trouble in deck.missing
     ]
-    return missing
 
 
 def leave(code: int) -> None:

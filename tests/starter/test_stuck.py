@@ -88,7 +88,8 @@ async def test_what_was_refused_for_good_is_dealt_with(system: System, cli: Cli,
     listed = await cli("stuck", "--minutes", "100000", "--json")
     whys = {item["where"]: item["why"] for item in json.loads(listed.out)}
     assert whys.pop(signal).startswith("respond: ")
-    assert "There is no command 'respnd'; did you mean respond? docs/commands.md has them all." in whys.values()
+    unknown = "respnd: There is no command 'respnd'; did you mean respond? docs/commands.md has them all."
+    assert unknown in whys.values()
     tried = await cli("stuck", "retry", signal, bad)
     assert tried.code == 1
     assert "give this one up" in tried.out
