@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
@@ -122,7 +121,11 @@ class Complaint(Updates):
             self.signalled(*self.early.pop(0))
 
     async def watch(self) -> None:
-        """Waits on one timer at a time, the earliest moment of all clocks, until the case is closed or grows long."""
+        """Waits on one timer at a time, the earliest moment of all clocks, until the case is closed or grows long.
+
+        What it waits for must not depend on where one workflow task ends and the next begins: a replay may take in one
+        task what was done in two.
+        """
 
         def over() -> bool:
             long = workflow.info().is_continue_as_new_suggested() and self.outbox.light()
@@ -130,22 +133,22 @@ class Complaint(Updates):
             renewed = self.renewed and not self.outbox.entries
             return self.case.closed is not None or long or renewed or self.records.done()
 
-        def passed(armed_at: datetime, task: int) -> bool:
-            # A timer runs from when its task is over, and a record takes its time before: it is armed again behind it,
-            # which costs no event, or each rung would come late by the record before it.
-            return workflow.now() > armed_at and workflow.info().get_current_history_length() == task
-
         while not over():
-            armed, now, task = self.wake, workflow.now(), workflow.info().get_current_history_length()
+            armed, now = self.wake, workflow.now()
             if armed is not None and armed.at <= now:
                 decision = tick(self.case, self.law, now)
                 if not decision.entries:  # held up where a corrected worker resumes it, rather than running in circles
                     raise RuntimeError(f"nothing is to be judged at {armed.at.isoformat()}: {armed.clock} {armed.rung}")
                 self.apply(decision)
                 continue
+            if not self.outbox.idle():
+                # A timer runs from when its workflow task is over, and a record holds the task up: armed before it,
+                # each rung would come late by the record before it.
+                await workflow.wait_condition(lambda: self.outbox.idle() or self.wake != armed or over())  # noqa: B023
+                continue
             with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(
-                    lambda: self.wake != armed or over() or passed(now, task),  # noqa: B023  they stand still meanwhile
+                    lambda: self.wake != armed or over(),  # noqa: B023  it stands still meanwhile
                     timeout=armed.at - now if armed else None,
                     timeout_summary=Label(label(self.law, self.case, armed)) if armed else None,
                 )

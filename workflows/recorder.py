@@ -103,6 +103,10 @@ class Outbox:
         """Whether the entry of this command will be on record in a moment, and is not yet."""
         return not self.stuck and any(entry.key == key for entry in self.entries)
 
+    def idle(self) -> bool:
+        """Whether no record will be done in a moment."""
+        return self.stuck or not self.entries
+
     def wait(self) -> None:
         """Postgres is away."""
         self.stuck = True

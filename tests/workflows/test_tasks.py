@@ -1,0 +1,94 @@
+"""A replay may take in one workflow task what was done in two: nothing that a complaint does may depend on that."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from typing import Any
+
+from temporalio import activity, workflow
+from temporalio.api.enums.v1 import EventType
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
+
+from activities.interface import REGISTER, Registered, Registration
+from tests.support.memory import Memory
+from tests.workflows.test_complaint import Handle, begin
+from wire.client import DATA_CONVERTER
+from workflows.complaint import Complaint
+
+SPLIT = [
+    EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+    EventType.EVENT_TYPE_MARKER_RECORDED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+]
+"""The first task ended with the registration on record, and the second one began with its answer."""
+MANY = 6
+
+
+REGISTERED: set[str] = set()
+"""References of complaints that were registered; a set of the module, since Temporal takes no class from a function."""
+
+
+@workflow.defn(name="Complaint")
+class Slow(Complaint):
+    """Answers a question only once it is registered, so that its first task cannot go on before."""
+
+    @workflow.run
+    async def run(self, start: Any = None, *surplus: Any) -> dict[str, Any]:
+        return await super().run(start, *surplus)
+
+    @workflow.query(name="state")
+    def state(self) -> dict[str, Any]:
+        until = time.monotonic() + 1
+        while workflow.info().workflow_id not in REGISTERED and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.05)  # and until the worker has heard so
+        return {}
+
+
+class Telling(Memory):
+    """Says who was registered."""
+
+    @activity.defn(name=REGISTER)
+    async def register(self, asked: Registration) -> Registered:
+        registered = await super().register(asked)
+        REGISTERED.add(f"complaint/small/{asked.start.reference}")
+        return registered
+
+
+async def test_a_question_that_splits_the_opening_in_two_does_not_stop_it(
+    temporal_env: WorkflowEnvironment,
+) -> None:
+    """Somebody asks for the state before a worker takes the opening up; another worker goes on with the complaint."""
+    client, queue, memory = temporal_env.client, f"q-{uuid.uuid4()}", Telling()
+    handles = [await begin(client, queue) for _ in range(MANY)]
+    asked = [asyncio.create_task(handle.query("state")) for handle in handles]
+    async with Worker(
+        client,
+        task_queue=queue,
+        workflows=[Slow],
+        activities=memory.activities,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        await asyncio.gather(*asked)
+        for handle in handles:
+            await handle.execute_update("note", {"text": "Begun."})
+    assert any([SPLIT in await parts(handle) for handle in handles]), "no task ended where it was to end"
+    replayer = Replayer(workflows=[Complaint], data_converter=DATA_CONVERTER)
+    for handle in handles:
+        await replayer.replay_workflow(await handle.fetch_history())
+    async with Worker(client, task_queue=queue, workflows=[Complaint], activities=memory.activities):
+        for handle in handles:
+            await handle.execute_update("answer", {"text": "Turn it on."})  # which moves the timer
+            await handle.execute_update("accept", {})
+            assert (await handle.result())["closed"] == "accepted"
+
+
+async def parts(handle: Handle) -> list[list[Any]]:
+    """Every five kinds of events that follow one another."""
+    kinds = [event.event_type for event in (await handle.fetch_history()).events]
+    return [kinds[at : at + len(SPLIT)] for at in range(len(kinds))]
