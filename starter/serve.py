@@ -17,10 +17,9 @@ from fastapi.responses import PlainTextResponse
 from jinja2 import TemplateError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import Mount, Router
+from starlette.types import Message, Receive, Scope, Send
 
 from settings import Settings, SettingsError, load_settings
 from starter.api.app import api
@@ -47,19 +46,30 @@ HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 """On every answer, unless a page says something of its own."""
+_LINES = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
-def application(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> FastAPI:
+def application(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> WithHeaders:
     """Everything that Ombud serves over HTTP."""
+    for_people = _pages(engine, ombud, settings)
+    for_programs = api(engine, ombud, settings)
+    for app in (for_people, for_programs):
+        tracing.requests_of(app)
+    # Side by side and not within one another: a program need not pass through what stands before people.
+    parts = [Mount("/v1", for_programs)]
+    if settings.codec_token is not None:
+        parts.append(Mount("/codec", codec_endpoint(settings, ombud.temporal.namespace)))
+    return WithHeaders(Router(parts, redirect_slashes=False, default=for_people))
+
+
+def _pages(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> FastAPI:
+    """The pages, and what watches over the server."""
     pages = Pages(engine, ombud, settings)
-    around = [Middleware(WithHeaders), pages.net]
-    app = FastAPI(title="Ombud", openapi_url=None, redirect_slashes=False, middleware=around)
+    app = FastAPI(title="Ombud", openapi_url=None, redirect_slashes=False, middleware=[pages.net])
     app.include_router(pages.routes)
     app.include_router(Metrics(engine, settings).routes)
-    tracing.requests_of(app)
     app.add_exception_handler(PageError, pages.problem)
     app.add_exception_handler(HTTPException, pages.no_page)
-    app.mount("/v1", api(engine, ombud, settings))
 
     @app.exception_handler(TemplateError)
     async def broken(_: Request, error: Exception) -> PlainTextResponse:
@@ -77,26 +87,23 @@ def application(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> FastAP
             return PlainTextResponse("Postgres does not answer\n", 503)
         return PlainTextResponse("ok\n")
 
-    if settings.codec_token is not None:
-        app.mount("/codec", codec_endpoint(settings, ombud.temporal.namespace))
     return app
 
 
 class WithHeaders:
     """ASGI middleware: the headers of every answer."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: Router) -> None:
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                said = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(line for line in _LINES if line[0] not in said)]
             await send(message)
 
-        await self._app(scope, receive, sending)
+        await self.app(scope, receive, sending)
 
 
 class PortError(Exception):

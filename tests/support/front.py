@@ -14,6 +14,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from deploy.ports import free_port
 from rules.access import Grant
@@ -50,7 +51,7 @@ class Api:
 
     http: httpx.AsyncClient
     system: System
-    app: FastAPI
+    app: ASGIApp
     """All that is served over HTTP."""
     front: Front
     """What the routes of the API work with."""
@@ -129,7 +130,8 @@ async def serving(system: System, fresh_for: timedelta = timedelta(), **changed:
     settings: Settings = system.settings.model_copy(update=changed)
     ombud = Ombud(system.client, system.engine, task_queue=settings.task_queue, patience=5)
     app = application(system.engine, ombud, settings)
-    (inner,) = (route.app for route in app.routes if isinstance(route, Mount))
+    (inner,) = (part.app for part in app.app.routes if isinstance(part, Mount) and part.path == "/v1")
+    assert isinstance(inner, FastAPI)
     assert isinstance(inner, FastAPI)
     inner.state.door.fresh_for = fresh_for
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE) as http:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import uvicorn
-from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.types import ASGIApp
 from temporalio.client import Client
 
 from deploy.ports import free_port
@@ -58,7 +58,7 @@ class Shelf:
     """Connects to nothing before it is asked something."""
 
     @property
-    def app(self) -> FastAPI:
+    def app(self) -> ASGIApp:
         """The server of the pages."""
         return application(self.engine, Ombud(self.temporal, self.engine, patience=1), self.settings)
 
