@@ -1,8 +1,8 @@
 """What the front door adds to opening a complaint: its p99 and its rate, as ratios to a bare workflow start.
 
-`python -m bench.http` starts a Temporal server, Postgres and `ombud serve`, and opens complaints by turns: rounds of
-bare starts by the SDK and rounds of POST /v1/complaints, as many at once. No worker runs, so that both measure the way
-to Temporal and nothing behind it. Absolute figures are those of the machine; the ratios carry over.
+`python -m bench.http` opens complaints by turns: rounds of bare starts by the SDK and rounds of POST /v1/complaints to
+`ombud serve`, as many at once, on servers as every measurement of speed has them (bench/ground.py). No worker runs, so
+that both measure the way to Temporal and nothing behind it.
 """
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -26,15 +23,14 @@ from rich.console import Console
 from rich.table import Table
 from temporalio.client import Client
 
+from bench.desks import AT_ONCE
+from bench.ground import Ground, ground, process
 from deploy.ports import free_port
 from rules.access import Grant
 from storage import tokens
-from storage.database import create_engine, transaction
-from tests.support.postgres import cluster
+from storage.database import transaction
 from tests.support.system import publish
-from tests.support.temporal import start_real
 from tests.support.wait import eventually
-from workflows.search_attributes import ALL
 
 QUEUE = "nobody-works-here"
 PROGRAM = "import sys; from starter.cli import main; sys.argv = ['ombud', 'serve']; main()"
@@ -114,28 +110,19 @@ class Http:
 
 
 @asynccontextmanager
-async def serving(url: str, temporal: str) -> AsyncIterator[int]:
+async def serving(at: Ground) -> AsyncIterator[int]:
     """`ombud serve` as a process of its own, on a free port."""
     port = free_port()
-    environment = os.environ | {
-        "OMBUD_DATABASE_URL": url,
-        "OMBUD_SMTP_HOST": "127.0.0.1",
-        "OMBUD_MAIL_FROM": "Ombud <ombud@example.com>",
-        "OMBUD_SIGNING_KEY": "a key for measurements alone, 32+",
-        "OMBUD_MASTER_KEY": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    environment = at.environment | {
         "OMBUD_HTTP_PORT": str(port),
         "OMBUD_TASK_QUEUE": QUEUE,
         "OMBUD_RATE_TOKEN": "100000/second",
         "OMBUD_RATE_ADDRESS": "100000/second",
-        "TEMPORAL_ADDRESS": temporal,
     }
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", PROGRAM, env=environment)
-    try:
+    log = at.folder / "serve.log"
+    async with process(sys.executable, "-c", PROGRAM, log=log, environment=environment):
         await eventually(lambda: _listens(port))
         yield port
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 async def _listens(port: int) -> bool:
@@ -147,17 +134,15 @@ async def _listens(port: int) -> bool:
     return True
 
 
-async def token(url: str) -> str:
+async def token(at: Ground) -> str:
     """A token that may open, after contracts and people are in place."""
-    engine = create_engine(url)
-    await publish(engine)
+    await publish(at.engine)
     grant = Grant(token=tokens.new_id(), scopes=("open",), roles=("handler",))
     now = datetime.now(UTC)
-    async with transaction(engine) as connection:
+    async with transaction(at.engine) as connection:
         secret = await tokens.create(
             connection, grant, name="bench", expires_at=now + timedelta(days=1), by="bench", now=now
         )
-    await engine.dispose()
     return tokens.written(grant.token, secret)
 
 
@@ -180,13 +165,11 @@ async def measure(client: Client, http: Http, rounds: int, starts: int, at_once:
 
 
 async def main(rounds: int, starts: int, at_once: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        async with cluster(Path(folder) / "postgres") as databases, await start_real(list(ALL)) as env:
-            url = await databases.fresh()
-            secret = await token(url)
-            async with serving(url, env.client.service_client.config.target_host) as port:
-                http = Http(port, secret)
-                bare, opened = await measure(env.client, http, rounds, starts, at_once)
+    async with ground() as at:
+        secret = await token(at)
+        async with serving(at) as port:
+            http = Http(port, secret)
+            bare, opened = await measure(at.client, http, rounds, starts, at_once)
     table = Table("", "p50 ms", "p99 ms", "a second", title=f"{rounds} rounds of {starts} starts, {at_once} at once")
     for name, result in (("bare workflow start", bare), ("POST /v1/complaints", opened)):
         table.add_row(
@@ -199,8 +182,8 @@ async def main(rounds: int, starts: int, at_once: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--starts", type=int, default=400, help="in each round")
-    parser.add_argument("--at-once", type=int, default=8)
+    parser.add_argument("--at-once", type=int, default=AT_ONCE)
     given = parser.parse_args()
     asyncio.run(main(given.rounds, given.starts, given.at_once))
