@@ -127,6 +127,8 @@ class Recorded(Value):
     """Keys of notices behind whose role nobody stands: undeliverable at once (invariant 13)."""
     why: dict[str, str] = {}
     """By key, for each of them: whether nobody holds the role, or nobody of its holders is on duty."""
+    at: Instant | None = None
+    """When that was done, by the worker's clock."""
 
 
 class Delivered(Value):

@@ -141,7 +141,7 @@ class Records:
             *(self._persons.poke((person, at_once)) for person, at_once in to_poke),
             *(self._hooks.poke(hook) for hook in done.hooks),
         )
-        return Recorded(nobody=tuple(why), why=why)
+        return Recorded(nobody=tuple(why), why=why, at=datetime.now(UTC))
 
     async def _record(self, batches: Sequence[Batch]) -> list[_Done]:
         """Record a batch each of several complaints in one transaction: when many clocks end at one instant, they share

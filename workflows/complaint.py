@@ -149,7 +149,7 @@ class Complaint(Updates):
             with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(
                     lambda: self.wake != armed or over(),  # noqa: B023  it stands still meanwhile
-                    timeout=armed.at - now if armed else None,
+                    timeout=self.outbox.until(armed.at) if armed else None,
                     timeout_summary=Label(label(self.law, self.case, armed)) if armed else None,
                 )
 

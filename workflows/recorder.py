@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from temporalio import workflow
@@ -28,6 +28,12 @@ MOST_BYTES = 1_000_000
 LOADED = "load the ledger"
 """The summary of an activity that brings the ledger into a history. `starter.reconcile` reads it there, and that of
 `Outbox.record`."""
+
+SHORTEST = timedelta(milliseconds=1)
+"""Of all timers."""
+
+LARGEST_LAG = timedelta(seconds=1)
+"""A clock that differs by more from Temporal's is wrong."""
 
 Result = TypeVar("Result")
 
@@ -82,6 +88,9 @@ class Outbox:
         self.sizes: dict[int, int] = {}
         self.stuck = False
         """Whether Postgres is away and the oldest entries wait for it: nobody is to wait with them."""
+        self.lag = timedelta()
+        """By how much the time of this workflow was behind the world's at the last record: within a task only what its
+        activities took counts, and not what they waited for."""
 
     def add(self, entries: list[Entry], texts: dict[int, dict[str, str]]) -> None:
         self.entries += entries
@@ -119,6 +128,7 @@ class Outbox:
         summary = f"record {entries[0].seq}–{entries[-1].seq}"
         recorded = await durable(RECORD, batch, Recorded, summary, away=self.wait)
         self.stuck = False
+        self.lag = plausible(recorded.at - workflow.now() if recorded.at else timedelta())
         if recorded.diverged:
             return recorded
         del self.entries[: len(entries)]
@@ -126,6 +136,12 @@ class Outbox:
             self.texts.pop(entry.seq, None)
             self.sizes.pop(entry.seq, None)
         return recorded
+
+    def until(self, moment: datetime) -> timedelta:
+        """How long a timer has to run that is started now, and no less than it takes to start one. One that fires too
+        early, since the clock of the worker that recorded was ahead, is started again by Temporal's time alone."""
+        lag, self.lag = self.lag, timedelta()
+        return max(moment - workflow.now() - lag, SHORTEST)
 
     def _oldest(self) -> tuple[Entry, ...]:
         """As many as one batch holds, and one at least: a single entry always fits."""
@@ -136,3 +152,8 @@ class Outbox:
                 break
             taken += 1
         return tuple(self.entries[:taken])
+
+
+def plausible(lag: timedelta) -> timedelta:
+    """What it says, unless a clock must be wrong."""
+    return lag if timedelta() < lag <= LARGEST_LAG else timedelta()
