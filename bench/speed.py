@@ -149,8 +149,8 @@ async def _opening(at: Ground, run: Run, desks: list[str], sizes: Sizes) -> None
     run.add(
         Figure(
             "worker grows while 4 × its cache is opened", "%", grown, aim="flat, < 5 %", met=grown < 5,
-            remark=f"{full / 1e6:.0f} MB when the cache was full, {turned / 1e6:.0f} MB once all in it had been replaced, "
-            f"{end / 1e6:.0f} MB at the end",
+            remark=f"{full / 1e6:.0f} MB when the cache was full, {turned / 1e6:.0f} MB once all in it had been "
+            f"replaced, {end / 1e6:.0f} MB at the end",
         )
     )  # fmt: skip
 
