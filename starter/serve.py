@@ -56,14 +56,11 @@ def application(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> WithHe
     for app in (for_people, for_programs):
         tracing.requests_of(app)
     # Side by side and not within one another: a program need not pass through what stands before people.
-    parts = [Mount("/v1", for_programs)]
-    if settings.codec_token is not None:
-        parts.append(Mount("/codec", codec_endpoint(settings, ombud.temporal.namespace)))
-    return WithHeaders(Router(parts, redirect_slashes=False, default=for_people))
+    return WithHeaders(Router([Mount("/v1", for_programs)], redirect_slashes=False, default=for_people))
 
 
 def _pages(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> FastAPI:
-    """The pages, and what watches over the server."""
+    """The pages, what watches over the server, and what opens sealed payloads for the Web UI."""
     pages = Pages(engine, ombud, settings)
     app = FastAPI(title="Ombud", openapi_url=None, redirect_slashes=False, middleware=[pages.net])
     app.include_router(pages.routes)
@@ -87,6 +84,8 @@ def _pages(engine: AsyncEngine, ombud: Ombud, settings: Settings) -> FastAPI:
             return PlainTextResponse("Postgres does not answer\n", 503)
         return PlainTextResponse("ok\n")
 
+    if settings.codec_token is not None:
+        app.mount("/codec", codec_endpoint(settings, ombud.temporal.namespace))
     return app
 
 
