@@ -89,7 +89,7 @@ async def _delete(client: Client, id_: str, run: str) -> bool:
         namespace=client.namespace, workflow_execution=WorkflowExecution(workflow_id=id_, run_id=run)
     )
     try:
-        await client.workflow_service.delete_workflow_execution(request)
+        await client.workflow_service.delete_workflow_execution(request, retry=True)
     except RPCError as error:
         if error.status != RPCStatusCode.NOT_FOUND:
             raise

@@ -66,7 +66,7 @@ async def releases(client: Client, deployment: str) -> list[Release]:
     """The versions of a deployment, the newest first. Raises NotFound, RPCError."""
     request = DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=deployment)
     try:
-        answer = await client.workflow_service.describe_worker_deployment(request)
+        answer = await client.workflow_service.describe_worker_deployment(request, retry=True)
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise NotFound(
@@ -96,7 +96,7 @@ async def make_current(client: Client, deployment: str, build: str, patience: fl
     deadline = loop.time() + patience
     while True:
         try:
-            answer = await client.workflow_service.set_worker_deployment_current_version(request)
+            answer = await client.workflow_service.set_worker_deployment_current_version(request, retry=True)
         except RPCError as error:
             if error.status not in {RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION}:
                 raise
@@ -117,7 +117,8 @@ async def asking(client: Client, task_queue: str) -> dict[str, Asking]:
         answer = await client.workflow_service.describe_task_queue(
             DescribeTaskQueueRequest(
                 namespace=client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=kind
-            )
+            ),
+            retry=True,
         )
         since = datetime.now(UTC) - FRESH
         fresh = {p.identity: p for p in answer.pollers if p.last_access_time.ToDatetime(UTC) > since}

@@ -87,5 +87,5 @@ class Circulars:
     async def _retention(self) -> timedelta:
         """How long Temporal remembers what has ended."""
         asked = DescribeNamespaceRequest(namespace=self._client.namespace)
-        found = await self._client.workflow_service.describe_namespace(asked)
+        found = await self._client.workflow_service.describe_namespace(asked, retry=True)
         return found.config.workflow_execution_retention_ttl.ToTimedelta()

@@ -103,7 +103,7 @@ async def tail(client: Client, workflow_id: str, run_id: str = "") -> Tail:
     reader = _Reader(client, found)
     while True:
         try:
-            answer = await client.workflow_service.get_workflow_execution_history_reverse(request)
+            answer = await client.workflow_service.get_workflow_execution_history_reverse(request, retry=True)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return Tail("gone")
