@@ -1,10 +1,11 @@
 """The pages in the real browser: contrast, phone width, print, no script, nothing loaded from elsewhere."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from rules.directory import Directory, Member
 from tests.support.cases import EVIL, acknowledged, grave, told, undeliverable
@@ -181,9 +182,9 @@ async def test_everything_works_without_script(chromium: Browser, shelf: Shelf) 
         await page.goto(base + path(shelf, "desk", "maya.brandt"))
         await page.select_option("select[name=category]", "usage")
         await page.click("button")
-        assert "category=usage" in page.url
-        assert await page.locator("section li").count() == 0
+        await expect(page).to_have_url(re.compile("category=usage"))
+        await expect(page.locator("section li")).to_have_count(0)
         await page.go_back()
         await page.click("section li a >> nth=0")
-        assert "Case file" in await page.title()
+        await expect(page).to_have_title(re.compile("Case file"))
         await window.close()
