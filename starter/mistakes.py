@@ -34,8 +34,6 @@ async def caught(
         await app(scope, receive, sending)
     except ClientDisconnect:
         return
-    except ConnectionAbortedError:  # of an application within this one, which has said so in its log
-        raise
     except Exception as error:  # noqa: BLE001  the last net
         log(logger, error, scope)
         if begun:

@@ -19,7 +19,7 @@ LOGGER = logging.getLogger("ombud.pages")
 
 
 class Net:
-    """ASGI middleware around everything: what nobody caught becomes a page."""
+    """ASGI middleware around the pages: what nobody caught becomes a page."""
 
     def __init__(self, app: ASGIApp, ground: Ground) -> None:
         self._app = app
