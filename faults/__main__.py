@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from faults.figures import as_object, show
 from faults.injector import Plan, plans
+from faults.machines import NotServingError
 from faults.run import Outcome, leave, run
 
 CALM = 0.4
@@ -70,6 +71,9 @@ def main() -> int:
         except asyncio.CancelledError:
             console.print(f"Stopped; what was written stays in {folder}.")
             return 130
+        except NotServingError as error:
+            console.print(str(error))
+            return 1
     again = f"{Path(sys.executable).name} -m faults --seed {given.seed} --complaints {given.complaints} "
     again += f"--minutes {given.minutes:g} --victims {given.victims}" + (" --storm-only" if given.storm_only else "")
     show(console, given.seed, again, outcomes)

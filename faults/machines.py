@@ -16,11 +16,14 @@ import asyncpg
 
 from deploy import postgres, temporal
 from deploy.ports import LOOPBACK, free_port
-from tests.support.wait import eventually
 
 PASSWORD = "storm"  # of a cluster on loopback that lives for minutes
 READY_WITHIN = 90.0
 """Seconds; the limit of a broken start."""
+
+
+class NotServingError(Exception):
+    """A machine does not come up: the run cannot go on. The message says which, and where its log is."""
 
 
 @dataclass
@@ -44,10 +47,19 @@ class Machine:
     _killed: bool = False
 
     async def start(self) -> None:
-        """Run it and keep it; returns when it is ready."""
-        self._allowed.set()
+        """Run it and keep it; returns when it is ready. Raises NotServingError."""
         self._keeper = asyncio.create_task(self._keep())
-        await asyncio.wait_for(self.serving.wait(), READY_WITHIN)
+        await self.back()
+
+    async def back(self) -> None:
+        """Let it run; returns when it is ready. Raises NotServingError."""
+        self.allow()
+        try:
+            await asyncio.wait_for(self.serving.wait(), READY_WITHIN)
+        except TimeoutError:
+            raise NotServingError(
+                f"The {self.name} does not serve after {READY_WITHIN:g} seconds; see {self.log}."
+            ) from None
 
     def kill(self) -> None:
         """SIGKILL, with no chance to finish anything; it stays down until `allow`."""
@@ -196,12 +208,3 @@ def _says(log: Path, words: bytes) -> Callable[[], Awaitable[bool]]:
         return found
 
     return said
-
-
-async def settled(probe: Callable[[], Awaitable[bool]], patience: float) -> bool:
-    """Whether something came true in time."""
-    try:
-        await eventually(probe, patience)
-    except AssertionError:
-        return False
-    return True

@@ -22,14 +22,18 @@ AGAIN = 0.5
 PATIENCE = 240.0
 """Seconds after which a player gives up; nothing takes so long unless it is lost."""
 
-SETTLED = """
-SELECT NOT EXISTS (
-  SELECT FROM notices n LEFT JOIN messages m ON m.id = n.message
+STORY_WITHIN = 720.0
+"""Seconds after which a whole story is given up."""
+
+_UNSETTLED = """
+  SELECT n.key FROM notices n LEFT JOIN messages m ON m.id = n.message
   WHERE n.complaint = $1 AND n.acknowledged_at IS NULL
   AND (m.id IS NULL OR m.untold OR (m.accepted_at IS NULL AND m.undeliverable_at IS NULL))
-) AND EXISTS (SELECT FROM complaints WHERE id = $1)
 """
+SETTLED = f"SELECT NOT EXISTS ({_UNSETTLED}) AND EXISTS (SELECT FROM complaints WHERE id = $1)"
 """Whether every notice of a complaint has reached its end, and the complaint knows."""
+UNSETTLED = f"SELECT string_agg(key, ', ' ORDER BY key) FROM ({_UNSETTLED}) AS waiting"
+"""Those that have not."""
 SEEN = {
     "notice": "SELECT EXISTS (SELECT FROM notices WHERE complaint = $1 AND role = $2)",
     "miss": "SELECT EXISTS (SELECT FROM clocks WHERE complaint = $1 AND missed_at IS NOT NULL "
@@ -102,20 +106,30 @@ class Stage:
         """One story, from its opening to its end; what became of each complaint in it."""
         story = writer.write(number, datetime.now(UTC).replace(microsecond=0))
         played = [Played(one) for one in (story, story.twin) if one is not None]
-        opened = [await self._open(one) for one in played]
-        if all(opened):
-            steps = [(step.at, one, index, step) for one in played for index, step in enumerate(one.story.steps)]
-            for at, one, index, step in sorted(steps, key=lambda told: told[0]):
-                await asyncio.sleep(max(0.0, (story.began + at - datetime.now(UTC)).total_seconds()))
-                await self._tell(one, index, step)
+        try:
+            async with asyncio.timeout(STORY_WITHIN):
+                await self._play(played)
+        except TimeoutError as error:
+            played[0].problems.append(str(error) or f"its story did not end within {STORY_WITHIN:g} seconds")
         return played
 
+    async def _play(self, played: list[Played]) -> None:
+        """Raises TimeoutError where what was answered never comes on record."""
+        opened = [await self._open(one) for one in played]
+        if not all(opened):
+            return
+        steps = [(step.at, one, index, step) for one in played for index, step in enumerate(one.story.steps)]
+        for at, one, index, step in sorted(steps, key=lambda told: told[0]):
+            await asyncio.sleep(max(0.0, (one.story.began + at - datetime.now(UTC)).total_seconds()))
+            await self._tell(one, index, step)
+
     async def _tell(self, played: Played, index: int, step: Step) -> None:
-        """A step, once its teller has seen what it answers; nothing where there was nothing to be seen."""
+        """A step, once its teller has seen what it answers; nothing where there was nothing to be seen. The end of a
+        story is told whatever became of its notices, so that what is wrong with one leaves no complaint open."""
         story = played.story
         if step.settled and not await self._true(SETTLED, story.complaint):
-            played.problems.append(f"its notices were not settled within {PATIENCE:g} seconds")
-            return
+            waiting = await self.database.ask(UNSETTLED, story.complaint) or "or it never came on record"
+            played.problems.append(f"its notices were not settled within {PATIENCE:g} seconds: {waiting}")
         about = step.body["by"]["role"] if step.sees == "notice" else step.body.get("clock", "")
         if (step.sees and not await self._true(SEEN[step.sees], story.complaint, about, within=SEEN_WITHIN)) or (
             step.of is not None and step.of not in played.answers

@@ -18,11 +18,12 @@ from faults.deck import Deck
 from faults.injector import SERVERS, Injected, Injector, Plan
 from faults.judge import Finding
 from faults.laws import NAMES, contract, people
-from faults.machines import Machines, settled
+from faults.machines import Machines
 from faults.pen import HORIZON
 from faults.players import Database, Played, Pulse, Stage
 from faults.points import PATIENCE, POINTS
 from faults.post import MailServer
+from faults.quiet import restless
 from faults.receiver import Hooks, secret_of
 from faults.results import DOMAIN, Left, Results, results
 from faults.sweeps import Sweeps, connect
@@ -31,7 +32,7 @@ from rules.access import Grant
 from rules.events import EVENTS
 from rules.law import InForce, law_of
 from rules.values import Actor
-from storage import contracts, directory, feed, tokens, webhooks
+from storage import contracts, directory, tokens, webhooks
 from storage.content import Vault
 from storage.database import create_engine, transaction
 from storage.keys import Keyring
@@ -51,15 +52,6 @@ BRIEF = {PATIENCE: "2"}
 
 SWEEP_EVERY = 12.0
 """Seconds between two circulars."""
-
-QUIET = """
-SELECT (SELECT count(*) FROM notices n LEFT JOIN messages m ON m.id = n.message WHERE n.acknowledged_at IS NULL
-        AND (m.id IS NULL OR m.accepted_at IS NULL AND m.undeliverable_at IS NULL))
-     + (SELECT count(*) FROM messages WHERE accepted_at IS NULL AND undeliverable_at IS NULL)
-     + (SELECT count(*) FROM complaints WHERE closed_at IS NULL AND strpos(reference, '.') = 0) = 0
-"""
-QUIET_WITHIN = 150.0
-"""Seconds after the last player; a mail that failed several times is tried again after up to two minutes."""
 
 Say = Callable[[int, int, str], None]
 """Told now and then how many complaints have ended of how many, and what goes on."""
@@ -132,11 +124,10 @@ async def run(
             await asyncio.gather(storm, return_exceptions=True)
         await _calm(machines, mail, hooks)
         await sweeps.finish()
-        quiet = await _quiet(pulse, database, engine, len(sweeps.letters), say)
-        client = await connect(address)
+        waiting = await _quiet(pulse, database, engine, len(sweeps.letters), say)
         left = Left(played, mail.received, hooks.heard, sweeps.letters, grant)
-        found = await results(folder, engine, client, laws, left)
-        found.findings += [] if quiet else [Finding("the run", "it did not become quiet: something waits for ever")]
+        found = await results(folder, engine, await connect(address), laws, left)
+        found.findings += waiting
         found.findings += await _pulse_findings(pulse, database)
         found.findings += unreached(injector, decks, wanted)
         await stage.close()
@@ -211,36 +202,19 @@ def _more(injector: Injector, decks: Mapping[str, Deck]) -> bool:
 
 
 async def _calm(machines: Machines, mail: MailServer, hooks: Hooks) -> None:
-    """The storm is over: everything runs, and every mail and every event is taken."""
+    """The storm is over: everything runs, and every mail and every event is taken. Raises NotServingError."""
     for server in (mail, hooks):
         server.deck.clear_up()
         server.refuse()
         await server.start()
-    for machine in machines.by_name.values():
-        machine.allow()
-    for machine in machines.by_name.values():
-        await machine.serving.wait()
+    await asyncio.gather(*(machine.back() for machine in machines.by_name.values()))
 
 
-async def _quiet(pulse: Pulse, database: Database, engine: AsyncEngine, sweeps: int, say: Say) -> bool:
-    """Whether everything came to its end."""
+async def _quiet(pulse: Pulse, database: Database, engine: AsyncEngine, sweeps: int, say: Say) -> list[Finding]:
+    """What does not come to its end in time."""
     await pulse.stop()
     say(1, 1, "waiting until all is quiet")
-
-    async def quiet() -> bool:
-        await asyncio.sleep(0.3)
-        ended = await database.ask("SELECT count(*) FROM circulars WHERE finished_at IS NOT NULL")
-        return ended == sweeps and bool(await database.ask(QUIET)) and await _heard(engine)
-
-    return await settled(quiet, QUIET_WITHIN)
-
-
-async def _heard(engine: AsyncEngine) -> bool:
-    """Whether every webhook has been told all that is on record."""
-    async with transaction(engine) as connection:
-        hooks = await webhooks.listing(connection)
-        waiting = [await feed.waiting_since(connection, hook.contract, hook.position, hook.events) for hook in hooks]
-    return not any(waiting)
+    return await restless(database, engine, sweeps)
 
 
 async def _pulse_findings(pulse: Pulse, database: Database) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client
@@ -20,6 +21,8 @@ from rules.values import Actor
 from wire.client import DATA_CONVERTER
 
 AGAIN = 0.5
+LAST_WITHIN = 60.0
+"""Seconds in which the last circular is started, once everything runs again; one that is not has never ended."""
 FIRST, ROUND = 3, 20
 """By its last day off each circular differs from the others and from what a story re-plans by itself."""
 
@@ -52,10 +55,11 @@ class Sweeps:
         self._task = asyncio.create_task(self._run())
 
     async def finish(self) -> None:
-        """No further circular; returns once the last one has been started."""
+        """No further circular; returns once the last one has been started, or cannot be."""
         self._finished.set()
         if self._task is not None:
-            await self._task
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._task, LAST_WITHIN)
 
     async def _run(self) -> None:
         number = 0

@@ -50,8 +50,8 @@ class Tale:
                 reason = "" if mail.accepted else "550 no such user"
                 outcome = Outcome(notice=mail.notice, accepted=mail.accepted, at=at, reason=reason)
                 self._note(deliver(self.case, self.law, outcome, at))
-            else:
-                self._note(tick(self.case, self.law, at))
+            elif not self._note(tick(self.case, self.law, at)):
+                raise RuntimeError(f"{self.case.id}: nothing is to be judged at {at.isoformat()}")  # nor ever after
 
     def next(self) -> datetime | None:
         """When something happens by itself."""
