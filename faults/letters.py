@@ -8,7 +8,7 @@ heard, between the same acts. Everything else in it is the story's.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -28,15 +28,23 @@ LATEST = timedelta(hours=1)
 
 
 def retold(
-    story: Story, law: InForce, grant: Grant, found: Sequence[Entry], letters: Mapping[str, Command]
+    story: Story,
+    law: InForce,
+    grant: Grant,
+    found: Sequence[Entry],
+    letters: Mapping[str, Command],
+    untold: Collection[str] = (),
 ) -> list[Entry]:
-    """The fault-free ledger of a story in which these letters came where they stand in the ledger that was found.
+    """The fault-free ledger of a story in which these letters came where they stand in the ledger that was found, and
+    in which nobody told the acts with the keys of the untold.
 
-    Raises Refused for one that the complaint could not have taken there.
+    Raises Refused for what the complaint could not have taken there.
     """
     start = grant.opening(OpenComplaint.model_validate(story.opening))
     tale = Tale(law, start, story.began)
     steps = {story.key(index): index for index, step in enumerate(story.steps) if not step.refused}
+    for key in untold:
+        steps.pop(key, None)
     behind: dict[str, list[Entry]] = defaultdict(list)
     last = ""
     for entry in found:

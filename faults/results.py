@@ -161,11 +161,9 @@ def _ledger(
     numbers = {entry.key: entry.seq for entry in recorded if entry.key is not None}
     found.renumbered += sum(numbers.get(one.story.key(index)) != number for index, number in one.answers.items())
     try:
-        expected = one.story.tale.entries
-        if any(entry.key in left.letters for entry in recorded):
-            expected = retold(one.story, law, left.grant, recorded, left.letters)
+        expected = _expected(one, law, recorded, left)
     except Refused as refused:
-        found.findings.append(Finding(complaint, f"a circular was taken that is refused there: {refused}"))
+        found.findings.append(Finding(complaint, f"without faults it could not have been told this: {refused}"))
         return
     if not (apart := differences(expected, recorded)):
         found.identical += 1
@@ -174,6 +172,16 @@ def _ledger(
     if not one.untold and not crossed(expected, recorded, APART):
         found.findings += [Finding(complaint, f"all was heard in time, and yet: {line}") for line in apart]
     found.findings += [Finding(complaint, line) for line in changed(expected, recorded, one.untold)]
+
+
+def _expected(one: Played, law: InForce, recorded: list[Entry], left: Left) -> list[Entry]:
+    """The fault-free ledger of what it was told: with the circulars that came, and without what came too late for what
+    it answers. Raises Refused."""
+    assert one.story.tale is not None
+    alone = one.story.twin is None and not one.story.twin_of
+    if alone and (one.untold or any(entry.key in left.letters for entry in recorded)):
+        return retold(one.story, law, left.grant, recorded, left.letters, one.untold)
+    return one.story.tale.entries
 
 
 async def _mails(found: Results, engine: AsyncEngine, received: list[Received]) -> None:

@@ -44,14 +44,18 @@ class Tale:
 
     def live(self, until: datetime) -> None:
         """Time passes; timers are served and mails arrive."""
-        while (at := self.next()) is not None and at <= until:
+        while (at := self.next()) is not None and (now := self.served(at)) <= until:
             if self._mails and self._mails[0].at == at:
                 mail = self._mails.pop(0)
                 reason = "" if mail.accepted else "550 no such user"
                 outcome = Outcome(notice=mail.notice, accepted=mail.accepted, at=at, reason=reason)
-                self._note(deliver(self.case, self.law, outcome, at))
-            elif not self._note(tick(self.case, self.law, at)):
+                self._note(deliver(self.case, self.law, outcome, now))
+            elif not self._note(tick(self.case, self.law, now)):
                 raise RuntimeError(f"{self.case.id}: nothing is to be judged at {at.isoformat()}")  # nor ever after
+
+    def served(self, at: datetime) -> datetime:
+        """When somebody looks at what happens by itself at this moment; without faults at once."""
+        return at
 
     def next(self) -> datetime | None:
         """When something happens by itself."""
