@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,6 +52,9 @@ BRIEF = {PATIENCE: "2"}
 
 SWEEP_EVERY = 12.0
 """Seconds between two circulars."""
+
+JUDGED_WITHIN = 600.0
+"""Seconds for the judges; what they ask waits for ever only where something holds a table."""
 
 Say = Callable[[int, int, str], None]
 """Told now and then how many complaints have ended of how many, and what goes on."""
@@ -126,7 +129,7 @@ async def run(
         await sweeps.finish()
         waiting = await _quiet(pulse, database, engine, len(sweeps.letters), say)
         left = Left(played, mail.received, hooks.heard, sweeps.letters, grant)
-        found = await results(folder, engine, await connect(address), laws, left)
+        found = await _judged(results(folder, engine, await connect(address), laws, left))
         found.findings += waiting
         found.findings += await _pulse_findings(pulse, database)
         found.findings += unreached(injector, decks, wanted)
@@ -215,6 +218,14 @@ async def _quiet(pulse: Pulse, database: Database, engine: AsyncEngine, sweeps: 
     await pulse.stop()
     say(1, 1, "waiting until all is quiet")
     return await restless(database, engine, sweeps)
+
+
+async def _judged(judging: Awaitable[Results]) -> Results:
+    """What the judges say, or that they cannot say it."""
+    try:
+        return await asyncio.wait_for(judging, JUDGED_WITHIN)
+    except TimeoutError:
+        return Results([Finding("the run", f"it could not be judged within {JUDGED_WITHIN:g} seconds")])
 
 
 async def _pulse_findings(pulse: Pulse, database: Database) -> list[Finding]:

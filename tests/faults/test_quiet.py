@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.ports import free_port
-from faults import machines, players
+from faults import machines, players, run
 from faults.machines import Machine, NotServingError
 from faults.players import Database, Played, Stage
 from faults.quiet import restless
+from faults.results import Results
 from faults.stories import Step
 from faults.sweeps import Sweeps
 from faults.writer import Writer
@@ -141,6 +142,18 @@ async def test_a_machine_that_does_not_come_up_is_named(tmp_path: Path, monkeypa
     with pytest.raises(NotServingError, match=r"The worker does not serve after 0\.05 seconds; see .*worker\.log"):
         await machine.start()
     await machine.stop()
+
+
+async def test_judges_that_wait_for_ever_are_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where something holds a table, the run says that it could not be judged."""
+
+    async def never() -> Results:
+        await asyncio.Event().wait()
+        return Results()
+
+    monkeypatch.setattr(run, "JUDGED_WITHIN", 0.05)
+    (finding,) = (await run._judged(never())).findings
+    assert str(finding) == "the run: it could not be judged within 0.05 seconds"
 
 
 async def test_the_last_circular_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
