@@ -19,7 +19,7 @@ from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
+from temporalio.worker import Worker, WorkerDeploymentConfig, WorkflowRunner
 
 from activities.between import Between
 from activities.canary import CanaryDesk
@@ -41,6 +41,7 @@ from workflows.circular import Circular
 from workflows.complaint import Complaint
 from workflows.post import Post
 from workflows.retention import Retention
+from workflows.runner import Light
 from workflows.search_attributes import ALL
 from workflows.webhook import Webhook
 
@@ -49,10 +50,7 @@ LOGGER = logging.getLogger("ombud.worker")
 WORKFLOW_TASKS = 16
 """Workflow tasks at a time. Each holds a record in a local activity; more of them would only wait for each other."""
 
-UNSANDBOXED = UnsandboxedWorkflowRunner()
-"""The sandbox imports the modules of `workflows` anew for every complaint: a third of the time that an opening takes a
-worker. It guards against code that a replay would run differently, which tests find: they and the replays run in it.
-"""
+LIGHT = Light()
 
 CALLS = 50
 """Subscribers that are called at a time, each by one round."""
@@ -66,7 +64,7 @@ class SearchAttributesError(Exception):
 
 
 @asynccontextmanager
-async def worker(client: Client, settings: Settings, runner: WorkflowRunner = UNSANDBOXED) -> AsyncIterator[Worker]:
+async def worker(client: Client, settings: Settings, runner: WorkflowRunner = LIGHT) -> AsyncIterator[Worker]:
     """A worker that polls inside the block and finishes what it has begun when the block ends."""
     await _search_attributes(client)
     engine = create_engine(settings.database_url)

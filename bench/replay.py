@@ -15,7 +15,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from wire.client import DATA_CONVERTER
-from worker import UNSANDBOXED
+from worker import LIGHT
 from workflows.circular import Circular
 from workflows.complaint import Complaint
 
@@ -31,7 +31,7 @@ def recorded(file: Path) -> WorkflowHistory:
 
 async def measure(history: WorkflowHistory, times: int) -> list[float]:
     """Seconds of each replay."""
-    replayer = Replayer(workflows=[Circular, Complaint], data_converter=DATA_CONVERTER, workflow_runner=UNSANDBOXED)
+    replayer = Replayer(workflows=[Circular, Complaint], data_converter=DATA_CONVERTER, workflow_runner=LIGHT)
     took = []
     for _ in range(times + 1):
         began = time.perf_counter()
