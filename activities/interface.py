@@ -11,7 +11,7 @@ from rules.ledger import Entry
 from rules.values import Instant, Value
 from wire.packing import Packed
 
-REGISTER = "register"
+OPEN = "open"
 REJECT = "reject"
 RECORD = "record"
 LOAD = "load"
@@ -68,30 +68,27 @@ def retention_id(task_queue: str) -> str:
     return f"retention/{task_queue}"
 
 
-class Registration(Value):
+class Opening(Value):
     """The first step of a complaint (invariant 17)."""
 
     start: OpenComplaint
     digest: str
     """SHA-256 of the start: the same reference with another digest is a conflict."""
     first_run: str
-    """The id of the first run of this workflow execution chain; the same run may register again."""
+    """The id of the first run of this workflow execution chain; the same run may open it again."""
     recorded_at: Instant
 
 
-class Registered(Value, Packed):
+class Registered(Value):
     """Whether this is a new complaint, and the contract version that it is pinned to."""
 
-    standing: Literal["new", "duplicate", "conflict", "unknown contract"]
+    standing: Literal["new", "duplicate", "conflict", "unknown contract", "refused"]
     message: str = ""
     """For anything but new: what to do."""
     version: str = ""
     """SHA-256 of the contract version in force at receipt."""
     contract: dict[str, Any] | None = None
     """The contract itself, with the calendar's years from receipt on: makes a replay self-contained."""
-    answers_as_recorded: bool = False
-    """Whether a command is answered with where its entry stands in the ledger. Histories from before do not say so,
-    and answer with where it was decided to stand."""
 
 
 class Rejected(Value):
@@ -129,6 +126,15 @@ class Recorded(Value):
     """By key, for each of them: whether nobody holds the role, or nobody of its holders is on duty."""
     at: Instant | None = None
     """When that was done, by the worker's clock."""
+
+
+class Opened(Value, Packed):
+    """What became of an opening or a revival."""
+
+    registered: Registered
+    entries: tuple[Entry, ...] = ()
+    """What stands on record of the complaint: how it began; of one that is revived, all of it."""
+    recorded: Recorded = Recorded()
 
 
 class Delivered(Value):

@@ -1,4 +1,4 @@
-"""Postgres as a complaint's workflow sees it: register, reject, record, load.
+"""Postgres as a complaint's workflow sees it: open, reject, record, load, revive.
 
 What is recorded is told: after the commit the Post of every person concerned is poked, and every webhook that hears of
 it. A repetition of any of them does nothing twice, so each may be retried without end.
@@ -7,11 +7,10 @@ it. A repetition of any of them does nothing twice, so each may be retried witho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -21,47 +20,48 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.interface import (
     LOAD,
+    OPEN,
     RECORD,
-    REGISTER,
     REJECT,
     REVIVE,
     Batch,
     Ledger,
+    Opened,
+    Opening,
     Recorded,
     Registered,
-    Registration,
     Rejected,
     Stream,
 )
-from activities.poke import Joined, poke, poke_webhook, report
+from activities.poke import poke, report
+from activities.scribe import Scribe, Written
 from activities.together import Together
-from rules.duty import Nobody
-from rules.events import event_type
-from rules.ledger import Entry
+from rules.decide import open_complaint
+from rules.fold import fold
+from rules.law import law_of
+from rules.ledger import Refused
 from rules.notices import Outcome
+from rules.stage import reached
 from settings import Settings
-from storage import ledger, posts, recording, registry, rounds, unclaimed, webhooks
-from storage.content import MasterKeyError, Vault
-from storage.database import PostgresUnreachableError, SchemaMissingError, Way, questions, transaction
-from telemetry import meters
+from storage import ledger, posts, registry, unclaimed, webhooks
+from storage.content import MasterKeyError
+from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 
 MOST = 50
 """Complaints whose records share a transaction."""
 
+TAKEN_OVER = (
+    "The ledger of {complaint} holds another opening, whose registration is lost. Run `ombud reconcile --apply`, which "
+    "registers it again; give a new complaint a reference of its own."
+)
+
 
 @dataclass(frozen=True, slots=True)
-class _Done:
-    """What became of one batch."""
+class _Begun:
+    """What became of one opening; nothing was written for one that is not new."""
 
-    new: list[Entry]
-    late: list[recording.Lateness]
-    told: dict[str, str | Nobody]
-    """By notice, of those that wait."""
-    soon: set[str]
-    """Who comes on duty next where nobody is now."""
-    coming: set[str]
-    """For whom a round comes by itself, so that only what is urgent pokes them."""
-    hooks: list[str]
+    registered: Registered
+    written: Written | None = None
 
 
 class Records:
@@ -71,43 +71,48 @@ class Records:
         self._engine = engine
         self._client = client
         self._task_queue = settings.task_queue
-        self._persons = Joined(self._poke)
-        self._hooks = Joined(partial(poke_webhook, client, settings.task_queue))
-        self._together = Together(
-            self._record,
-            key=lambda batch: batch.complaint,
-            most=MOST,
-            everybody=(PostgresUnreachableError, SchemaMissingError),
-        )
-        self._vault = Vault(settings.keyring)
+        self._scribe = Scribe(engine, client, settings)
+        everybody = (PostgresUnreachableError, SchemaMissingError)
+        self._records = Together(self._record, key=lambda batch: batch.complaint, most=MOST, everybody=everybody)
+        self._openings = Together(self._open, key=lambda asked: asked.start.complaint, most=MOST, everybody=everybody)
 
     @property
     def activities(self) -> list[Any]:
         """What a worker registers."""
-        return [self.register, self.reject, self.record, self.load, self.revive]
+        return [self.open, self.reject, self.record, self.load, self.revive]
 
-    @activity.defn(name=REGISTER)
-    async def register(self, asked: Registration) -> Registered:
-        """Whether this is a new complaint, and what it is pinned to (invariants 8, 17)."""
-        async with self._connection(questions) as connection:
-            found = await registry.register(
-                connection,
-                registry.Claim(
-                    contract=asked.start.contract,
-                    reference=asked.start.reference,
-                    digest=asked.digest,
-                    first_run=asked.first_run,
-                    received_at=asked.start.received_at,
-                    registered_at=asked.recorded_at,
-                ),
-            )
-        return Registered(
-            standing=found.standing,
-            message=found.message,
-            version=found.version,
-            contract=found.snapshot,
-            answers_as_recorded=True,
-        )
+    @activity.defn(name=OPEN)
+    async def open(self, asked: Opening) -> Opened:
+        """Register a complaint, unless it is not a new one, and record how it begins: all of it or nothing (invariants
+        8, 17)."""
+        try:
+            with self._clear_errors():
+                begun = await self._openings.add(asked)
+        except Refused as refusal:
+            return Opened(registered=Registered(standing="refused", message=str(refusal)))
+        except ledger.DivergedError:
+            message = TAKEN_OVER.format(complaint=asked.start.complaint)
+            return Opened(registered=Registered(standing="conflict", message=message))
+        if begun.written is None:
+            return Opened(registered=begun.registered)
+        recorded = await self._scribe.tell(begun.written)
+        return Opened(registered=begun.registered, entries=begun.written.batch.entries, recorded=recorded)
+
+    async def _open(self, group: Sequence[Opening]) -> list[_Begun]:
+        """Open several complaints in one transaction."""
+        async with transaction(self._engine) as connection:
+            found = await registry.register(connection, [_claim(asked) for asked in group])
+            batches = {
+                asked.start.complaint: await _beginning(connection, asked, standing)
+                for asked, standing in zip(group, found, strict=True)
+                if standing.standing == "new"
+            }
+            written = {one.batch.complaint: one for one in await self._scribe.write(connection, list(batches.values()))}
+        await self._scribe.look(list(written.values()))
+        return [
+            _Begun(_registered(standing), written.get(asked.start.complaint))
+            for asked, standing in zip(group, found, strict=True)
+        ]
 
     @activity.defn(name=REJECT)
     async def reject(self, rejected: Rejected) -> None:
@@ -120,73 +125,18 @@ class Records:
         """Record entries, texts and projections at once, then poke whatever tells people and backends of them."""
         try:
             with self._clear_errors():
-                done = await self._together.add(batch)
+                written = await self._records.add(batch)
         except ledger.DivergedError as error:
             activity.logger.warning("%s; the workflow goes on from there", error)
             return Recorded(diverged=True)
-        meters.missed(done.late)
-        for entry in done.new:
-            if entry.type == "clock_missed":
-                activity.logger.info("missed: %s, due %s", entry.data["clock"], entry.occurred_at.isoformat())
-        urgent: dict[str, bool] = dict.fromkeys(done.soon, False)
-        why: dict[str, str] = {}
-        planned = {notice.key: notice for entry in batch.entries for notice in entry.notices}
-        for key, person in done.told.items():
-            if isinstance(person, Nobody):
-                why[key] = person.reason
-            else:
-                urgent[person] = urgent.get(person, False) or planned[key].urgent
-        to_poke = [(one, at_once) for one, at_once in sorted(urgent.items()) if at_once or one not in done.coming]
-        await asyncio.gather(
-            *(self._persons.poke((person, at_once)) for person, at_once in to_poke),
-            *(self._hooks.poke(hook) for hook in done.hooks),
-        )
-        return Recorded(nobody=tuple(why), why=why, at=datetime.now(UTC))
+        return await self._scribe.tell(written)
 
-    async def _record(self, batches: Sequence[Batch]) -> list[_Done]:
-        """Record a batch each of several complaints in one transaction: when many clocks end at one instant, they share
-        its round trips and its wait for the disk.
-        """
-        contracts = {batch.complaint: batch.complaint.partition("/")[0] for batch in batches}
-        events: dict[str, set[str]] = {contract: set() for contract in contracts.values()}
-        for batch in batches:
-            events[contracts[batch.complaint]] |= set(filter(None, map(event_type, batch.entries)))
-        keys = {batch.complaint: [n.key for entry in batch.entries for n in entry.notices] for batch in batches}
+    async def _record(self, batches: Sequence[Batch]) -> list[Written]:
+        """Record a batch each of several complaints in one transaction."""
         async with transaction(self._engine) as connection:
-            new = await recording.record(connection, self._vault, batches)
-            late = await recording.lateness(connection, new)
-            now = datetime.now(UTC)
-            told = await recording.addressees(connection, [key for of in keys.values() for key in of], now)
-            off_duty = any(isinstance(person, Nobody) for person in told.values())
-            soon = (await unclaimed.behind(connection, now)).heirs if off_duty else set()
-            hooks = await webhooks.concerned(connection, events)
-        coming = await self._coming(told, {key: contracts[one] for one, of in keys.items() for key in of})
-        return [
-            _Done(
-                new=new[one],
-                late=late[one],
-                told={key: told[key] for key in keys[one] if key in told},
-                soon=soon if any(isinstance(told.get(key), Nobody) for key in keys[one]) else set(),
-                coming=coming,
-                hooks=hooks[contracts[one]],
-            )
-            for one in contracts
-        ]
-
-    async def _coming(self, told: Mapping[str, str | Nobody], planned: Mapping[str, str]) -> set[str]:
-        """Who need not be poked: what gathers for them is looked at by itself. The last clock that was due wakes it."""
-        of: dict[str, set[str]] = {}
-        for key, person in told.items():
-            if isinstance(person, str):
-                of.setdefault(person, set()).add(planned[key])
-        if not of:
-            return set()
-        now = datetime.now(UTC)
-        async with questions(self._engine) as connection:
-            if not (gathering := await rounds.gathering(connection, of, now)):
-                return set()
-            overdue = await rounds.overdue(connection, {one for person in gathering for one in of[person]}, now)
-        return {person for person in gathering if of[person] & overdue}
+            written = await self._scribe.write(connection, batches)
+        await self._scribe.look(written)
+        return written
 
     @activity.defn(name=LOAD)
     async def load(self, stream: Stream) -> Ledger:
@@ -195,11 +145,12 @@ class Records:
             return Ledger(entries=tuple(await ledger.read(connection, ledger.stream_of(stream.complaint))))
 
     @activity.defn(name=REVIVE)
-    async def revive(self, stream: Stream) -> Registered:
-        """What a complaint that lost its run is pinned to; whoever may have to be told is poked."""
+    async def revive(self, stream: Stream) -> Opened:
+        """What a complaint that lost its run is pinned to, and its ledger; whoever may have to be told is poked."""
         now = datetime.now(UTC)
         async with self._connection() as connection:
             found = await registry.pinned(connection, stream.complaint)
+            entries = await ledger.read(connection, ledger.stream_of(stream.complaint))
             await posts.tell_again(connection, stream.complaint)
             behind = await unclaimed.behind(connection, now)
             waiting = await unclaimed.who_waits(connection, behind)
@@ -209,28 +160,18 @@ class Records:
             hooks = await webhooks.active(connection)
         await asyncio.gather(
             *(poke(self._client, self._task_queue, person) for person in waiting),
-            *(self._hooks.poke(hook) for hook in hooks),
+            *(self._scribe.hooks.poke(hook) for hook in hooks),
         )
         for one in unmanned:  # to the workflow that asks: it may have been lost before it heard of it
             nobody = Outcome(notice=one.notice, accepted=False, at=now, reason=one.reason)
             await report(self._client, one.complaint, nobody)
-        return Registered(
-            standing=found.standing,
-            message=found.message,
-            version=found.version,
-            contract=found.snapshot,
-            answers_as_recorded=True,
-        )
-
-    async def _poke(self, whom: tuple[str, bool]) -> None:
-        person, urgent = whom
-        await poke(self._client, self._task_queue, person, urgent=urgent)
+        return Opened(registered=_registered(found), entries=tuple(entries))
 
     @asynccontextmanager
-    async def _connection(self, way: Way = transaction) -> AsyncIterator[AsyncConnection]:
-        """One transaction, unless another way is given; an outage is one clear line, and tried again."""
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction; an outage is one clear line, and tried again."""
         with self._clear_errors():
-            async with way(self._engine) as connection:
+            async with transaction(self._engine) as connection:
                 yield connection
 
     @contextmanager
@@ -241,3 +182,38 @@ class Records:
             activity.logger.warning("%s", error)
             kind = type(error).__name__.removesuffix("Error")
             raise ApplicationError(str(error), type=kind, category=ApplicationErrorCategory.BENIGN) from None
+
+
+def _claim(asked: Opening) -> registry.Claim:
+    return registry.Claim(
+        contract=asked.start.contract,
+        reference=asked.start.reference,
+        digest=asked.digest,
+        first_run=asked.first_run,
+        received_at=asked.start.received_at,
+        registered_at=asked.recorded_at,
+    )
+
+
+def _registered(found: registry.Standing) -> Registered:
+    return Registered(standing=found.standing, message=found.message, version=found.version, contract=found.snapshot)
+
+
+async def _beginning(connection: AsyncConnection, asked: Opening, standing: registry.Standing) -> Batch:
+    """What its ledger begins with: the opening and its clocks.
+
+    An attempt before this one, or a run before a reset, may have recorded them; then they are what stands there. What
+    came behind them the run meets when it records something itself, and knows by then what it has heard again.
+    """
+    complaint, law = asked.start.complaint, law_of(standing.snapshot or {})
+    decision = open_complaint(asked.start, law, asked.recorded_at, asked.recorded_at)
+    entries = decision.entries
+    if standing.before and (on_record := await ledger.read(connection, ledger.stream_of(complaint))):
+        entries = on_record[: len(entries)]
+    return Batch(
+        complaint=complaint,
+        version=standing.version,
+        stage=reached(fold(entries), law.contract),
+        entries=tuple(entries),
+        texts=decision.texts,
+    )

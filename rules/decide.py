@@ -67,9 +67,7 @@ def open_complaint(start: OpenComplaint, law: InForce, recorded_at: datetime, no
     received_at, original = admit(start, law, recorded_at)
     category = contract.categories.get(start.category) if start.category else None
     level = start.level or (category.default_level if category else None)
-    texts = {"content": start.content}
-    if start.remedy_sought:
-        texts["remedy_sought"] = start.remedy_sought
+    texts = start.texts()
     data: dict[str, Any] = {
         "command": "open",
         "contract": start.contract,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ARRAY, DateTime, Select, Text, and_, bindparam, column, delete, func, select, tuple_
+from sqlalchemy import ARRAY, DateTime, Select, Text, and_, bindparam, column, delete, func, select, true, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
@@ -39,6 +39,8 @@ class Standing:
     message: str = ""
     version: str = ""
     snapshot: dict[str, Any] | None = None
+    before: bool = False
+    """The same run has registered it before, so that its ledger may have begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,20 @@ async def foresee(connection: AsyncConnection, sought: Sequence[Sought]) -> list
     return [Foreseen(None if row.digest is None else (row.digest, row.first_run), row.version) for row in rows]
 
 
-async def register(connection: AsyncConnection, claim: Claim) -> Standing:
-    """Register a complaint under the contract version in force at its receipt (invariant 8).
+async def register(connection: AsyncConnection, claims: Sequence[Claim]) -> list[Standing]:
+    """Register complaints, each under the contract version in force at its receipt (invariant 8); in the order of the
+    claims, of which no two may be for one reference.
 
     Of two at once one waits for the other's commit, so exactly one is new.
     """
-    made = await connection.scalar(_REGISTER, asdict(claim))
+    # In one order everywhere, so that no two wait for each other.
+    given = sorted(claims, key=lambda claim: (claim.contract, claim.reference))
+    made = await connection.execute(_REGISTER, {name: [getattr(one, name) for one in given] for name in _CLAIMED})
+    versions = {(row.contract, row.reference): row.version for row in made}
+    return [await _standing(connection, claim, versions.get((claim.contract, claim.reference))) for claim in claims]
+
+
+async def _standing(connection: AsyncConnection, claim: Claim, made: str | None) -> Standing:
     if made is not None:
         version = await contracts.load(connection, made)
         return Standing("new", version=made, snapshot=version.snapshot(claim.received_at))
@@ -113,23 +123,30 @@ async def register(connection: AsyncConnection, claim: Claim) -> Standing:
         return known
     if await contracts.in_force(connection, claim.contract, claim.received_at) is None:
         return Standing("unknown contract", await _published(connection, claim.contract))
-    return await register(connection, claim)  # whoever held the reference has just given it back
+    # Whoever held the reference has just given it back.
+    return (await register(connection, [claim]))[0]
 
 
-def _register() -> ReturningInsert[str]:
-    """Finds the version and registers at once, since every opening waits for it; no row for an unknown contract."""
-    given = {name: bindparam(name, type_=registry.c[name].type) for name in _CLAIMED}
-    received_at = bindparam("received_at", type_=DateTime(timezone=True))
-    version = contracts.version_in_force(given["contract"], received_at).subquery()
+def _register() -> ReturningInsert[tuple[str, str, str]]:
+    """Finds the versions and registers at once, since every opening waits for it; no row for an unknown contract."""
+    types = {name: DateTime(timezone=True) if name.endswith("_at") else Text() for name in _CLAIMED}
+    given = (bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items())
+    shape = (column(name, type_) for name, type_ in types.items())
+    claimed = func.unnest(*given).table_valued(*shape, name="claimed").render_derived()
+    version = contracts.version_in_force(claimed.c.contract, claimed.c.received_at).lateral()
+    kept = [name for name in _CLAIMED if name in registry.c]
     return (
         insert(registry)
-        .from_select([*_CLAIMED, "version"], select(*given.values(), version.c.version))
+        .from_select(
+            [*kept, "version"],
+            select(*(claimed.c[name] for name in kept), version.c.version).select_from(claimed.join(version, true())),
+        )
         .on_conflict_do_nothing()
-        .returning(registry.c.version)
+        .returning(registry.c.contract, registry.c.reference, registry.c.version)
     )
 
 
-_CLAIMED = ("contract", "reference", "digest", "first_run", "registered_at")
+_CLAIMED = tuple(field.name for field in fields(Claim))
 _REGISTER = _register()
 
 
@@ -185,7 +202,8 @@ async def _known(connection: AsyncConnection, claim: Claim) -> Standing | None:
     name = f"{claim.contract}/{claim.reference}"
     if first.first_run == claim.first_run:
         version = await contracts.load(connection, first.version)
-        return Standing("new", version=version.version, snapshot=version.snapshot(claim.received_at))
+        snapshot = version.snapshot(claim.received_at)
+        return Standing("new", version=version.version, snapshot=snapshot, before=True)
     since = f"{first.registered_at:%Y-%m-%d %H:%M} UTC"
     if first.digest == claim.digest:
         return Standing("duplicate", f"Complaint {name} was opened on {since} with the same content; it stands.")

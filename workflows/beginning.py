@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from temporalio import workflow
@@ -12,26 +12,26 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import TypeAdapter, ValidationError
 
     from activities.interface import (
-        LOAD,
-        REGISTER,
+        OPEN,
         REJECT,
         REVIVE,
-        Ledger,
+        Opened,
+        Opening,
+        Recorded,
         Registered,
-        Registration,
         Rejected,
         Revival,
         Stream,
         complaint_id,
     )
     from rules.commands import OpenComplaint
-    from rules.decide import Decision, open_complaint, tick
+    from rules.complaint import Complaint
     from rules.fold import fold
     from rules.law import InForce, law_of
     from rules.ledger import Entry, Refused, digest, explain_invalid
     from rules.values import Name, Reference
     from workflows.carried import Carried
-    from workflows.recorder import LOADED, Outbox, durable
+    from workflows.recorder import OPENED, Outbox, durable
     from workflows.unreadable import sealed
 
 
@@ -49,10 +49,11 @@ class Begun:
 
     registered: Registered
     law: InForce
+    case: Complaint
     outbox: Outbox
-    decision: Decision
     ledger: tuple[Entry, ...] = ()
-    """Of one that was revived: what was on record."""
+    """What was on record, unless a run before carried it on."""
+    recorded: Recorded = field(default_factory=Recorded)
 
 
 async def beginning(start: Any, surplus: tuple[Any, ...]) -> Begun:
@@ -80,43 +81,44 @@ async def beginning(start: Any, surplus: tuple[Any, ...]) -> Begun:
 def _carried_on(carried: Carried) -> Begun:
     """Goes on where the run before stopped; nothing was lost in between."""
     registered, law = _pinned(carried.registered)
-    return Begun(registered, law, carried.outbox(), Decision(carried.case))
+    return Begun(registered, law, carried.case, carried.outbox())
 
 
 async def _opened(asked: OpenComplaint) -> Begun:
-    """Registers (invariant 17) and starts the clocks."""
+    """Registers the complaint and records how it begins, in one step (invariant 17)."""
     info = workflow.info()
     _named(asked.contract, asked.reference)
-    registration = Registration(
+    opening = Opening(
         start=asked,
         digest=digest(asked),
         first_run=info.first_execution_run_id,
         recorded_at=info.start_time,
     )
-    registered = await durable(REGISTER, registration, Registered, "register")
-    match registered.standing:
+    opened = await durable(OPEN, opening, Opened, OPENED)
+    match opened.registered.standing:
         case "duplicate":
-            raise Stopped(result={"complaint": f"{asked.contract}/{asked.reference}", "duplicate": True})
+            raise Stopped(result={"complaint": asked.complaint, "duplicate": True})
         case "conflict":
-            raise Stopped(error=ApplicationError(registered.message, type="Conflict", non_retryable=True))
-        case "unknown contract":
-            raise Refused(registered.message)
-    registered, law = _pinned(registered)
-    decision = open_complaint(asked, law, info.start_time, workflow.now())
-    return Begun(registered, law, Outbox(decision.case.id, registered.version), decision)
+            raise Stopped(error=ApplicationError(opened.registered.message, type="Conflict", non_retryable=True))
+        case "unknown contract" | "refused":
+            raise Refused(opened.registered.message)
+    return _from_record(opened)
 
 
 async def _revived(revival: Revival) -> Begun:
     """Goes on from the ledger after Temporal lost the run before (invariant 18). What was missed is judged late."""
-    stream = Stream(complaint=revival.revive)
     _named(*revival.revive.split("/", 1))
-    registered = await durable(REVIVE, stream, Registered, "revive")
-    if registered.standing != "new":
-        raise Refused(registered.message)
-    ledger = await durable(LOAD, stream, Ledger, LOADED)
-    registered, law = _pinned(registered)
-    decision = tick(fold(list(ledger.entries)), law, workflow.now())
-    return Begun(registered, law, Outbox(decision.case.id, registered.version), decision, ledger.entries)
+    opened = await durable(REVIVE, Stream(complaint=revival.revive), Opened, OPENED)
+    if opened.registered.standing != "new":
+        raise Refused(opened.registered.message)
+    return _from_record(opened)
+
+
+def _from_record(opened: Opened) -> Begun:
+    """The ledger is the truth, whoever decided it. What the time has brought since is judged next."""
+    registered, law = _pinned(opened.registered)
+    case = fold(list(opened.entries))
+    return Begun(registered, law, case, Outbox(case.id, registered.version), opened.entries, opened.recorded)
 
 
 def _pinned(registered: Registered) -> tuple[Registered, InForce]:

@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         Answer,
         Ledger,
         Question,
+        Recorded,
         Registered,
         Stream,
         complaint_id,
@@ -116,7 +117,9 @@ class Complaint(Updates):
     def begin(self, begun: Begun) -> None:
         self.registered, self.law, self.outbox = begun.registered, begun.law, begun.outbox
         self.begun = True
-        self.apply(begun.decision)
+        self.apply(Decision(begun.case))
+        self.outbox.was_recorded(begun.recorded)
+        self.hear(begun.recorded)
         while self.early:
             self.signalled(*self.early.pop(0))
 
@@ -180,10 +183,14 @@ class Complaint(Updates):
             recorded = await self.outbox.record(reached(self.case, self.law.contract))
             if recorded.diverged:
                 await self.reload()
-            for notice in recorded.nobody:
-                reason = recorded.why.get(notice, NOBODY)
-                nobody = Outcome(notice=notice, accepted=False, at=workflow.now(), reason=reason)
-                self.apply(deliver(self.case, self.law, nobody, workflow.now()))
+            self.hear(recorded)
+
+    def hear(self, recorded: Recorded) -> None:
+        """Behind which notices nobody stands (invariant 13)."""
+        for notice in recorded.nobody:
+            reason = recorded.why.get(notice, NOBODY)
+            nobody = Outcome(notice=notice, accepted=False, at=workflow.now(), reason=reason)
+            self.apply(deliver(self.case, self.law, nobody, workflow.now()))
 
     async def reload(self) -> None:
         """After a reset other entries may stand in the ledger than this run decided: the ledger is the truth."""
@@ -235,10 +242,7 @@ class Complaint(Updates):
         self.apply(decision)
         counting.command(self.case.contract, command.name, "taken" if decision.entries else "repeated")
         opens = decision.opens.reference if decision.opens else None
-        seq = decision.entries[0].seq if decision.entries else decision.repeats
-        if self.registered.answers_as_recorded:
-            seq = await self.place(parsed)
-        return Taken(complaint=self.case.id, seq=seq, event=command.event, opens=opens)
+        return Taken(complaint=self.case.id, seq=await self.place(parsed), event=command.event, opens=opens)
 
     async def place(self, command: Command) -> int:
         """Where the entry of a command stands. That may be elsewhere than it was decided to: a run that died may have

@@ -25,8 +25,8 @@ MOST = 50
 MOST_BYTES = 1_000_000
 """Bytes in one batch of several entries, and in what a run hands to the next: Temporal carries at most 2 MB at once."""
 
-LOADED = "load the ledger"
-"""The summary of an activity that brings the ledger into a history. `starter.reconcile` reads it there, and that of
+OPENED, LOADED = "open", "load the ledger"
+"""The summaries of activities that bring the ledger into a history. `starter.reconcile` reads them there, and that of
 `Outbox.record`."""
 
 SHORTEST = timedelta(milliseconds=1)
@@ -128,7 +128,7 @@ class Outbox:
         summary = f"record {entries[0].seq}–{entries[-1].seq}"
         recorded = await durable(RECORD, batch, Recorded, summary, away=self.wait)
         self.stuck = False
-        self.lag = plausible(recorded.at - workflow.now() if recorded.at else timedelta())
+        self.was_recorded(recorded)
         if recorded.diverged:
             return recorded
         del self.entries[: len(entries)]
@@ -136,6 +136,10 @@ class Outbox:
             self.texts.pop(entry.seq, None)
             self.sizes.pop(entry.seq, None)
         return recorded
+
+    def was_recorded(self, recorded: Recorded) -> None:
+        """What a record says of the time."""
+        self.lag = plausible(recorded.at - workflow.now() if recorded.at else timedelta())
 
     def until(self, moment: datetime) -> timedelta:
         """How long a timer has to run that is started now, and no less than it takes to start one. One that fires too

@@ -53,9 +53,18 @@ class OpenComplaint(Value):
     history: bool = False
     """An old case brought in for the record: nobody is told anything about it."""
 
+    @property
+    def complaint(self) -> str:
+        """`contract/reference`."""
+        return f"{self.contract}/{self.reference}"
+
     @model_validator(mode="after")
     def _sound(self) -> Self:
         if self.raised_at and self.raised_at > self.received_at:
             raise ValueError("raised_at lies after received_at: a complaint is raised before it is received")
-        fitting({"content": self.content} | ({"remedy_sought": self.remedy_sought} if self.remedy_sought else {}))
+        fitting(self.texts())
         return self
+
+    def texts(self) -> dict[str, str]:
+        """What was said in words, by field; kept apart from the ledger (invariant 19)."""
+        return {"content": self.content} | ({"remedy_sought": self.remedy_sought} if self.remedy_sought else {})

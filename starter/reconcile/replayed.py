@@ -146,7 +146,8 @@ class _Told(Complaint):
         return await super().run(start, *surplus)
 
     def begin(self, begun: Begun) -> None:
-        self._note([*begun.ledger, *begun.outbox.entries], begun.outbox.texts)
+        words = {1: self.start.texts()} if self.start else {}
+        self._note([*begun.ledger, *begun.outbox.entries], begun.outbox.texts | words)
         super().begin(begun)
 
     async def ledger(self) -> list[Entry]:

@@ -15,11 +15,11 @@ from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.interface import Ledger, Recorded
+from activities.interface import Ledger, Opened, Recorded
 from starter.errors import Misconfigured
 from starter.temporal_errors import SEALED
 from workflows.carried import Carried
-from workflows.recorder import LOADED
+from workflows.recorder import LOADED, OPENED
 from workflows.unreadable import sealed
 
 PAGE = 40
@@ -203,7 +203,10 @@ class _Reader:
         if not event.user_metadata.HasField("summary"):
             return False
         summary = await self._value(event.user_metadata.summary, str)
-        if summary == LOADED:
+        if summary == OPENED:
+            opened = await self._value(result, Opened)
+            self._found.recorded = max(self._found.recorded, len(opened.entries) if opened else 0)
+        elif summary == LOADED:
             ledger = await self._value(result, Ledger)
             self._found.recorded = max(self._found.recorded, len(ledger.entries) if ledger else 0)
         elif isinstance(summary, str) and (record := _RECORD.fullmatch(summary)):

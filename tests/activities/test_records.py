@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 
-from activities.interface import Batch, Recorded, Registered, Registration, Rejected, Stream, post_id
+from activities.interface import Batch, Opened, Opening, Recorded, Stream, post_id
 from activities.records import Records
 from deploy.ports import free_port
 from rules.commands import OpenComplaint
@@ -24,11 +25,13 @@ from rules.directory import Directory, Member
 from rules.law import law_of
 from rules.ledger import digest
 from settings import Settings
-from storage import directory, rounds
+from storage import directory, registry, rounds
+from storage.content import Vault
 from storage.database import create_engine, transaction
+from storage.ledger import stream_of
 from storage.rebuild import rebuild
 from storage.tables import clocks, complaints, notices
-from tests.support.recorded import at_noon, batch, published
+from tests.support.recorded import at_noon, batch, claim, published
 from tests.support.story import Story, law
 
 START: dict[str, Any] = {
@@ -61,10 +64,14 @@ def person() -> str:
     return f"p.{uuid.uuid4().hex}"
 
 
-async def registered(records: Records, *, run: str = "run-1", **fields: Any) -> Registered:
+async def opened(records: Records, *, run: str = "run-1", **fields: Any) -> Opened:
     start = OpenComplaint.model_validate(START | fields)
-    asked = Registration(start=start, digest=digest(start), first_run=run, recorded_at=at_noon(2))
-    return await ActivityEnvironment().run(records.register, asked)
+    asked = Opening(start=start, digest=digest(start), first_run=run, recorded_at=at_noon(2))
+    return await ActivityEnvironment().run(records.open, asked)
+
+
+async def standing(records: Records, *, run: str = "run-1", **fields: Any) -> str:
+    return (await opened(records, run=run, **fields)).registered.standing
 
 
 async def recorded(records: Records, work: Batch) -> Recorded:
@@ -96,32 +103,70 @@ def sad_story() -> Story:
 
 
 async def test_a_complaint_is_pinned_to_a_snapshot_that_runs(records: Records, engine: AsyncEngine) -> None:
-    """Registration hands out the contract in force as a law the core can run; another run is a duplicate of it."""
-    assert (await registered(records)).standing == "unknown contract"
+    """An opening hands out the contract in force as a law the core can run; another run is a duplicate of it."""
+    assert await standing(records) == "unknown contract"
     async with transaction(engine) as connection:
         version = await published(connection)
-    new = await registered(records)
+    new = (await opened(records)).registered
     assert (new.standing, new.version) == ("new", version.version)
     assert law_of(new.contract or {}).contract == law().contract
-    assert (await registered(records, run="run-2")).standing == "duplicate"
-    assert (await registered(records, run="run-2", content="Something else.")).standing == "conflict"
+    assert await standing(records, run="run-2") == "duplicate"
+    assert await standing(records, run="run-2", content="Something else.") == "conflict"
 
 
-async def test_a_corrected_start_gets_the_reference(records: Records, engine: AsyncEngine) -> None:
-    """A start that was registered and then rejected leaves its reference to the corrected one."""
+async def test_a_complaint_that_is_registered_has_begun(
+    records: Records, engine: AsyncEngine, settings: Settings
+) -> None:
+    """One step registers, records the opening with its clocks and keeps its words; the same run gets the same again."""
     async with transaction(engine) as connection:
         await published(connection)
-    await registered(records, level="9")
-    rejected = Rejected(
-        workflow_id="complaint/small/R-1",
-        first_run="run-1",
-        reason="Unknown level '9'",
-        recorded_at=at_noon(2),
-        contract="small",
-        reference="R-1",
-    )
-    await ActivityEnvironment().run(records.reject, rejected)
-    assert (await registered(records, run="run-2")).standing == "new"
+    first = await opened(records)
+    assert [entry.type for entry in first.entries] == ["opened", "clock_started"]
+    again = await opened(records)
+    assert (again.entries, again.registered) == (first.entries, first.registered)
+    async with transaction(engine) as connection:
+        assert (await connection.scalars(select(complaints.c.seq))).all() == [2]
+        words = await Vault(settings.keyring).read(connection, stream_of("small/R-1"))
+    assert words == {1: {"content": "It does not work."}}
+    assert await rebuild(engine, apply=False) == []
+
+
+async def test_who_opens_again_begins_as_it_did(records: Records, engine: AsyncEngine) -> None:
+    """After a reset to its first task a run begins with what stands on record, whatever it would decide now; it meets
+    the rest once it has heard again what it was told, so that nothing is taken twice."""
+    async with transaction(engine) as connection:
+        version = (await published(connection)).version
+        await registry.register(connection, [claim()])
+    story = sad_story()
+    await recorded(records, batch(story, version))
+    again = await opened(records, content="It is put otherwise.")
+    assert list(again.entries) == story.entries[:2]
+    assert await rebuild(engine, apply=False) == []
+
+
+async def test_a_start_that_is_refused_leaves_its_reference_and_others_alone(
+    records: Records, engine: AsyncEngine
+) -> None:
+    """Of several that are opened at once one knows a level that the contract does not: it alone is nothing."""
+    async with transaction(engine) as connection:
+        await published(connection)
+    levels = {"R-1": None, "R-2": "9", "R-3": None}
+    found = await asyncio.gather(*(opened(records, reference=name, level=level) for name, level in levels.items()))
+    assert [one.registered.standing for one in found] == ["new", "refused", "new"]
+    assert "level" in found[1].registered.message
+    assert await standing(records, run="run-2", reference="R-2") == "new"
+
+
+async def test_a_ledger_without_registration_is_not_taken_over(records: Records, engine: AsyncEngine) -> None:
+    """What was lost of a complaint is not made up for by a stranger who starts under its reference."""
+    async with transaction(engine) as connection:
+        version = (await published(connection)).version
+    story = sad_story()
+    await recorded(records, batch(story, version))
+    refused = (await opened(records)).registered
+    assert (refused.standing, "ombud reconcile --apply" in refused.message) == ("conflict", True)
+    loaded = await ActivityEnvironment().run(records.load, Stream(complaint="small/R-1"))
+    assert list(loaded.entries) == story.entries
 
 
 async def test_a_record_is_whole_and_pokes_whoever_is_told(
@@ -131,7 +176,7 @@ async def test_a_record_is_whole_and_pokes_whoever_is_told(
     await held(engine, person, "handler.owner", "handler.team_lead")
     async with transaction(engine) as connection:
         version = (await published(connection)).version
-    await registered(records)
+        await registry.register(connection, [claim()])
     story = sad_story()
     result = await recorded(records, batch(story, version))
     manager = "small/R-1/first_response#1@due/handler.manager"
@@ -152,7 +197,7 @@ async def test_nobody_on_duty_is_reported_back(
     """Invariant 13: a role whose holder is off duty now has nobody; the complaint is told why, and nobody is poked."""
     async with transaction(engine) as connection:
         version = (await published(connection)).version
-    await registered(records)
+        await registry.register(connection, [claim()])
     story = sad_story()
     gone = {"shifts": [{"on": "2026-03-02", "hours": "10:00-18:00"}]}
     await held(engine, person, "handler.owner", "handler.team_lead", "handler.manager", **gone)
@@ -225,7 +270,7 @@ async def test_another_ledger_wins(records: Records, engine: AsyncEngine) -> Non
     """Where other entries stand already the record reports divergence, and leaves them and the projections alone."""
     async with transaction(engine) as connection:
         version = (await published(connection)).version
-    await registered(records)
+        await registry.register(connection, [claim()])
     story = sad_story()
     await recorded(records, batch(story, version))
     other = Story().open("2026-03-02 10:00")

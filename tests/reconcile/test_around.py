@@ -204,7 +204,7 @@ async def test_a_registration_of_nothing_sets_its_reference_free(
     now = datetime.now(UTC)
     claim = registry.Claim("maintenance-service", "N-1", "0" * 64, "a run that is lost", now, now)
     async with transaction(settled.engine) as connection:
-        assert (await registry.register(connection, claim)).standing == "new"
+        assert (await registry.register(connection, [claim]))[0].standing == "new"
     assert found(await run()) == {("never begun", "maintenance-service/N-1")}
     await healed(run)
     (reject,) = await settled.rows("SELECT reason FROM rejects WHERE reference = 'N-1'")

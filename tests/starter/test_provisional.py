@@ -41,7 +41,7 @@ async def put_on_record(engine: AsyncEngine, story: Story) -> None:
     """A story under its own contract."""
     async with transaction(engine) as connection:
         version = await contracts.publish(connection, story.law.contract, EARLY, "test", EARLY)
-        await registry.register(connection, claim(story.case.reference))
+        await registry.register(connection, [claim(story.case.reference)])
         await record(connection, Vault(bytes(range(32))), [batch(story, version.version)])
 
 

@@ -41,7 +41,7 @@ def closed(reference: str = "R-1", *, follows: str | None = None, **contract: An
 async def recorded(connection: AsyncConnection, vault: Vault, *stories: Story) -> None:
     for story in stories:
         version = (await published(connection, story.law.contract)).version
-        await registry.register(connection, claim(story.case.reference))
+        await registry.register(connection, [claim(story.case.reference)])
         await record(connection, vault, [batch(story, version)])
 
 

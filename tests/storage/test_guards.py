@@ -48,5 +48,5 @@ async def test_a_registration_without_a_ledger_can_go(engine: AsyncEngine) -> No
     """A registration goes only as long as its ledger has not begun."""
     async with transaction(engine) as connection:
         await published(connection)
-        await registry.register(connection, claim())
+        await registry.register(connection, [claim()])
         assert (await connection.execute(text("DELETE FROM registry"))).rowcount == 1

@@ -18,7 +18,7 @@ async def put(engine: AsyncEngine, vault: Vault, *stories: Story) -> None:
     async with transaction(engine) as connection:
         version = (await published(connection)).version
         for story in stories:
-            await registry.register(connection, claim(story.case.reference))
+            await registry.register(connection, [claim(story.case.reference)])
             await record(connection, vault, [batch(story, version)])
 
 

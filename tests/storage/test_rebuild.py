@@ -79,7 +79,7 @@ async def test_random_histories_leave_no_difference(
     async with transaction(engine) as connection:
         version = (await published(connection)).version
         for story in stories:
-            await registry.register(connection, claim(story.case.reference))
+            await registry.register(connection, [claim(story.case.reference)])
         if together:
             await record(connection, vault, [batch(story, version) for story in stories])
         for story in stories:

@@ -31,7 +31,7 @@ async def filled(engine: AsyncEngine, vault: Vault) -> list[str]:
             story = Story()
             content = "It leaks." if leaks else "It rattles."
             story.open(f"2026-03-02 10:{n % 60:02}", reference=reference, content=content)
-            await registry.register(connection, claim(reference))
+            await registry.register(connection, [claim(reference)])
             batches.append(batch(story, version))
             leaking += [(n % 60, reference)] if leaks else []
         await record(connection, vault, batches)

@@ -20,7 +20,7 @@ from tests.support.story import Story, law
 
 async def standing(engine: AsyncEngine, asked: registry.Claim) -> registry.Standing:
     async with transaction(engine) as connection:
-        return await registry.register(connection, asked)
+        return (await registry.register(connection, [asked]))[0]
 
 
 async def test_who_is_new(engine: AsyncEngine) -> None:
@@ -31,7 +31,7 @@ async def test_who_is_new(engine: AsyncEngine) -> None:
     new = await standing(engine, claim())
     assert (new.standing, new.version) == ("new", version.version)
     assert law_of(new.snapshot or {}).contract == law().contract
-    assert await standing(engine, claim()) == new
+    assert await standing(engine, claim()) == replace(new, before=True)
     assert (await standing(engine, claim(first_run="run-2"))).standing == "duplicate"
     conflict = await standing(engine, claim(first_run="run-2", digest="d2"))
     assert conflict.standing == "conflict"

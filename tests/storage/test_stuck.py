@@ -111,6 +111,6 @@ async def test_what_is_answered_leaves_the_queue(engine: AsyncEngine, vault: Vau
     story.tell("withdraw", "2026-03-02 10:32", by={"role": "complainant"})
     async with transaction(engine) as connection:
         version = (await published(connection)).version
-        await registry.register(connection, claim())
+        await registry.register(connection, [claim()])
         await record(connection, vault, [batch(story, version)])
     assert {item.what for item in await queue(engine)} == {"role with nobody"}

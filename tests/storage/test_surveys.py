@@ -24,7 +24,7 @@ async def put(engine: AsyncEngine, vault: Vault, *stories: Story) -> None:
     async with transaction(engine) as connection:
         for story in stories:
             version = (await published(connection, story.law.contract)).version
-            await registry.register(connection, claim(story.case.reference))
+            await registry.register(connection, [claim(story.case.reference)])
             await record(connection, vault, [batch(story, version)])
 
 

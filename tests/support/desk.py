@@ -120,7 +120,7 @@ class Desk:
             await self.people(PEOPLE)
             for story in stories:
                 version = (await published(connection, story.law.contract)).version
-                await registry.register(connection, claim(story.case.reference))
+                await registry.register(connection, [claim(story.case.reference)])
                 await record(connection, self.vault, [batch(story, version)])
 
     async def people(self, directory_file: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from temporalio import activity
@@ -10,18 +10,21 @@ from temporalio.exceptions import ApplicationError
 
 from activities.interface import (
     LOAD,
+    OPEN,
     RECORD,
-    REGISTER,
     REJECT,
     Batch,
     Ledger,
+    Opened,
+    Opening,
     Recorded,
     Registered,
-    Registration,
     Rejected,
     Stream,
 )
-from rules.ledger import Entry
+from rules.decide import open_complaint
+from rules.law import law_of
+from rules.ledger import Entry, Refused
 from tests.support.story import SMALL
 
 
@@ -32,7 +35,8 @@ class Memory:
         self.away = False
         self.slow = False
         """Whether what a workflow task waits for is given up, and tried again beside it."""
-        self.registry: dict[str, Registration] = {}
+        self.contract: dict[str, Any] = SMALL
+        self.registry: dict[str, Opening] = {}
         self.ledger: dict[str, list[Entry]] = {}
         self.texts: dict[str, dict[int, dict[str, str]]] = {}
         self.rejects: list[Rejected] = []
@@ -40,28 +44,46 @@ class Memory:
         """Roles behind which nobody stands."""
         self.calls = 0
         self.loads = 0
-        self.answers_as_recorded = True
 
     @property
     def activities(self) -> list[Callable[..., Any]]:
-        return [self.register, self.record, self.reject, self.load]
+        return [self.open, self.record, self.reject, self.load]
 
     def _reach(self) -> None:
         self.calls += 1
         if self.away or (self.slow and activity.info().is_local):
             raise ApplicationError("the database is away")
 
-    @activity.defn(name=REGISTER)
-    async def register(self, asked: Registration) -> Registered:
+    @activity.defn(name=OPEN)
+    async def open(self, asked: Opening) -> Opened:
         self._reach()
-        if asked.start.contract != SMALL["contract"]:
+        if refused := self._refusal(asked):
+            return Opened(registered=refused)
+        registered = Registered(standing="new", version="v1", contract=self.contract)
+        complaint, law = asked.start.complaint, law_of(self.contract)
+        try:
+            decision = open_complaint(asked.start, law, asked.recorded_at, asked.recorded_at)
+        except Refused as refusal:
+            del self.registry[asked.start.reference]
+            return Opened(registered=Registered(standing="refused", message=str(refusal)))
+        if not self.ledger.get(complaint):
+            self.ledger.setdefault(complaint, []).extend(decision.entries)
+            self.texts.setdefault(complaint, {}).update(decision.texts)
+        entries = tuple(self.ledger[complaint][: len(decision.entries)])
+        return Opened(registered=registered, entries=entries, recorded=self._recorded(entries))
+
+    def _refusal(self, asked: Opening) -> Registered | None:
+        if asked.start.contract != self.contract["contract"]:
             return Registered(standing="unknown contract", message=f"No contract {asked.start.contract} is published.")
         first = self.registry.setdefault(asked.start.reference, asked)
-        if first.first_run != asked.first_run:
-            if first.digest == asked.digest:
-                return Registered(standing="duplicate")
-            return Registered(standing="conflict", message="The reference has other content; use a new one.")
-        return Registered(standing="new", version="v1", contract=SMALL, answers_as_recorded=self.answers_as_recorded)
+        if first.first_run == asked.first_run:
+            return None
+        if first.digest == asked.digest:
+            return Registered(standing="duplicate")
+        return Registered(standing="conflict", message="The reference has other content; use a new one.")
+
+    def _recorded(self, entries: Sequence[Entry]) -> Recorded:
+        return Recorded(nobody=tuple(n.key for e in entries for n in e.notices if n.role in self.nobody))
 
     @activity.defn(name=RECORD)
     async def record(self, batch: Batch) -> Recorded:
@@ -75,7 +97,7 @@ class Memory:
                 assert entry.seq == len(stored) + 1, "entries come in order"
                 stored.append(entry)
         self.texts.setdefault(batch.complaint, {}).update(batch.texts)
-        return Recorded(nobody=tuple(n.key for e in batch.entries for n in e.notices if n.role in self.nobody))
+        return self._recorded(batch.entries)
 
     @activity.defn(name=REJECT)
     async def reject(self, rejected: Rejected) -> None:

@@ -69,7 +69,7 @@ async def on_record(engine: AsyncEngine, vault: Vault, story: Story) -> str:
     """Publish, register and record a whole story at once; returns the contract's version."""
     async with transaction(engine) as connection:
         version = (await published(connection)).version
-        await registry.register(connection, claim(story.case.reference))
+        await registry.register(connection, [claim(story.case.reference)])
         await record(connection, vault, [batch(story, version)])
     return version
 

@@ -68,17 +68,15 @@ class Shelf:
             for story in stories:
                 version = await contracts.in_force(db, story.case.contract, story.case.received_at)
                 assert version is not None
-                await registry.register(
-                    db,
-                    registry.Claim(
-                        contract=story.case.contract,
-                        reference=story.case.reference,
-                        digest=story.case.reference,
-                        first_run="run-1",
-                        received_at=story.case.received_at,
-                        registered_at=story.case.recorded_at,
-                    ),
+                claim = registry.Claim(
+                    contract=story.case.contract,
+                    reference=story.case.reference,
+                    digest=story.case.reference,
+                    first_run="run-1",
+                    received_at=story.case.received_at,
+                    registered_at=story.case.recorded_at,
                 )
+                await registry.register(db, [claim])
                 await record(db, self.vault, [batch(story, version.version)])
 
     async def mailed(self, message: str, person: str, keys: Sequence[str], at: datetime, reply: str = "") -> None:

@@ -39,17 +39,17 @@ def another_release(folder: Path, changes: Sequence[Change]) -> Path:
     return folder
 
 
-_REGISTERED = 'registered = await durable(REGISTER, registration, Registered, "register")'
+_OPENED = "opened = await durable(OPEN, opening, Opened, OPENED)"
 _PAUSE = 'await workflow.sleep(0.01, summary="a step of the next release")'
 
-UNGUARDED = (Change("workflows/beginning.py", _REGISTERED, f"{_PAUSE}\n    {_REGISTERED}"),)
+UNGUARDED = (Change("workflows/beginning.py", _OPENED, f"{_PAUSE}\n    {_OPENED}"),)
 """A release that has one more timer where every complaint begins, and nothing that keeps it from the open ones."""
 
 GUARDED = (
     Change(
         "workflows/beginning.py",
-        _REGISTERED,
-        f'if workflow.patched("pause"):\n        {_PAUSE}\n    {_REGISTERED}',
+        _OPENED,
+        f'if workflow.patched("pause"):\n        {_PAUSE}\n    {_OPENED}',
     ),
 )
 """The same as it has to be written: only complaints that begin under it have the timer."""

@@ -81,7 +81,7 @@ class Exchange:
         for story in stories:
             async with transaction(self.engine) as db:
                 version = (await published(db, story.law.contract)).version
-                await registry.register(db, claim(story.case.reference, contract=story.case.contract))
+                await registry.register(db, [claim(story.case.reference, contract=story.case.contract)])
                 await record(db, self.vault, [batch(story, version)])
 
     async def found(self, webhook: Webhook) -> Webhook:

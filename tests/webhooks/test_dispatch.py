@@ -243,7 +243,7 @@ async def test_an_entry_that_commits_late_is_not_passed(exchange: Exchange) -> N
     async def put(db: AsyncConnection, reference: str) -> None:
         version = await contracts.in_force(db, "small", datetime.now(UTC))
         assert version is not None
-        await registry.register(db, claim(reference))
+        await registry.register(db, [claim(reference)])
         await record(db, exchange.vault, [batch(told(reference), version.version)])
 
     async def slow() -> None:

@@ -80,15 +80,3 @@ async def test_nobody_waits_for_a_database_that_is_away(
     assert len(ledger) == before
     memory.away = False
     await eventually(lambda: len(ledger) == before + 3)
-
-
-async def test_a_history_from_before_is_answered_as_it_was(
-    temporal_env: WorkflowEnvironment, queue: str, memory: Memory
-) -> None:
-    """A registration that does not speak of it keeps the order of events that its history has (invariant 22)."""
-    memory.answers_as_recorded = False
-    handle, ledger = await opened(temporal_env.client, queue, memory)
-    left_behind(ledger)
-    taken = await handle.execute_update("respond", {"text": "We look into it.", "key": "k"})
-    await eventually(lambda: any(entry.key == "k" for entry in ledger))
-    assert ledger[taken["seq"] - 1].key == "lost-noted"

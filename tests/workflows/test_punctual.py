@@ -11,7 +11,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.interface import RECORD, REGISTER, Batch, Recorded, Registered, Registration
+from activities.interface import OPEN, RECORD, Batch, Opened, Opening, Recorded
 from tests.support.memory import Memory
 from tests.support.story import SMALL
 from tests.support.wait import eventually
@@ -29,11 +29,13 @@ class Ahead(Memory):
     def __init__(self, by: timedelta) -> None:
         super().__init__()
         self.by = by
+        self.contract = SMALL | {"calendar": DAY_AND_NIGHT}
 
-    @activity.defn(name=REGISTER)
-    async def register(self, asked: Registration) -> Registered:
-        registered = await super().register(asked)
-        return registered.model_copy(update={"contract": SMALL | {"calendar": DAY_AND_NIGHT}})
+    @activity.defn(name=OPEN)
+    async def open(self, asked: Opening) -> Opened:
+        opened = await super().open(asked)
+        recorded = opened.recorded.model_copy(update={"at": datetime.now(UTC) + self.by})
+        return opened.model_copy(update={"recorded": recorded})
 
     @activity.defn(name=RECORD)
     async def record(self, batch: Batch) -> Recorded:

@@ -12,7 +12,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
-from activities.interface import REGISTER, Registered, Registration
+from activities.interface import OPEN, Opened, Opening
 from tests.support.memory import Memory
 from tests.workflows.test_complaint import Handle, begin
 from wire.client import DATA_CONVERTER
@@ -25,17 +25,17 @@ SPLIT = [
     EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED,
     EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
 ]
-"""The first task ended with the registration on record, and the second one began with its answer."""
+"""The first task ended with the opening on record, and the second one began with its answer."""
 MANY = 6
 
 
-REGISTERED: set[str] = set()
-"""References of complaints that were registered; a set of the module, since Temporal takes no class from a function."""
+OPENED: set[str] = set()
+"""Workflow ids of complaints that were opened; a set of the module, since Temporal takes no class from a function."""
 
 
 @workflow.defn(name="Complaint")
 class Slow(Complaint):
-    """Answers a question only once it is registered, so that its first task cannot go on before."""
+    """Answers a question only once it is open, so that its first task cannot go on before."""
 
     @workflow.run
     async def run(self, start: Any = None, *surplus: Any) -> dict[str, Any]:
@@ -44,20 +44,20 @@ class Slow(Complaint):
     @workflow.query(name="state")
     def state(self) -> dict[str, Any]:
         until = time.monotonic() + 1
-        while workflow.info().workflow_id not in REGISTERED and time.monotonic() < until:
+        while workflow.info().workflow_id not in OPENED and time.monotonic() < until:
             time.sleep(0.01)
         time.sleep(0.05)  # and until the worker has heard so
         return {}
 
 
 class Telling(Memory):
-    """Says who was registered."""
+    """Says who was opened."""
 
-    @activity.defn(name=REGISTER)
-    async def register(self, asked: Registration) -> Registered:
-        registered = await super().register(asked)
-        REGISTERED.add(f"complaint/small/{asked.start.reference}")
-        return registered
+    @activity.defn(name=OPEN)
+    async def open(self, asked: Opening) -> Opened:
+        opened = await super().open(asked)
+        OPENED.add(f"complaint/{asked.start.complaint}")
+        return opened
 
 
 async def test_a_question_that_splits_the_opening_in_two_does_not_stop_it(
