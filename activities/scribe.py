@@ -62,6 +62,8 @@ class Scribe:
         keys = {batch.complaint: _planned(batch) for batch in batches}
         new = await recording.record(connection, self._vault, batches)
         late = await recording.lateness(connection, new)
+        for complaint, waiting in (await recording.readdressed(connection, batches)).items():
+            keys[complaint] = list(dict.fromkeys((*keys[complaint], *waiting)))
         now = datetime.now(UTC)
         told = await recording.addressees(connection, [key for of in keys.values() for key in of], now)
         off_duty = any(isinstance(person, Nobody) for person in told.values())
@@ -112,7 +114,8 @@ class Scribe:
             if isinstance(person, Nobody):
                 why[key] = person.reason
             else:
-                urgent[person] = urgent.get(person, False) or planned[key]
+                at_once = planned.get(key, True)  # what was planned before has waited already
+                urgent[person] = urgent.get(person, False) or at_once
         to_poke = [(who, at_once) for who, at_once in sorted(urgent.items()) if at_once or who not in one.coming]
         await asyncio.gather(
             *(self._persons.poke((person, at_once)) for person, at_once in to_poke),

@@ -137,6 +137,23 @@ async def addressees(connection: AsyncConnection, keys: Sequence[str], at: datet
     return {row.key: resolve(row.contract, row.role, row.against) for row in found}
 
 
+async def readdressed(connection: AsyncConnection, batches: Sequence[Batch]) -> dict[str, list[str]]:
+    """By complaint the notices that wait, where these entries change whom it is against (rule 37): who is told of them
+    now may be somebody who does not know that they wait.
+    """
+    changed = [batch.complaint for batch in batches if any(map(_readdresses, batch.entries))]
+    waiting: dict[str, list[str]] = {complaint: [] for complaint in changed}
+    if changed:
+        of_them = notices.c.complaint.in_(changed), notices.c.state == "planned"
+        for complaint, key in await connection.execute(select(notices.c.complaint, notices.c.key).where(*of_them)):
+            waiting[complaint].append(key)
+    return waiting
+
+
+def _readdresses(entry: Entry) -> bool:
+    return entry.type == "recused" or (entry.type == "correction_approved" and entry.data.get("act") == "recuse")
+
+
 _PLANNED = (
     select(notices.c.key, notices.c.contract, notices.c.role, AGAINST)
     .join(complaints, complaints.c.id == notices.c.complaint)

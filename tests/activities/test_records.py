@@ -266,6 +266,37 @@ async def test_an_urgent_notice_pokes_urgently(
     assert await pokes(temporal_env.client, person) == [True]
 
 
+async def test_who_is_told_since_somebody_is_recused_is_poked(
+    records: Records, engine: AsyncEngine, temporal_env: WorkflowEnvironment, person: str
+) -> None:
+    """Rule 37: what waits for somebody whom the complaint is against since goes to the second holder of the role, who
+    is poked with the recusal. Once that is void it is the first one's again, who is poked too."""
+    first, second = (f"{person}.{which}" for which in ("first", "second"))
+    who = {"name": "Somebody", "email": "somebody@example.com", "language": "en", "zone": "UTC"}
+    roles = {"*": {"handler.manager": (first, second)}}
+    both = Directory(people={one: Member.model_validate(who) for one in (first, second)}, roles=roles)
+    async with transaction(engine) as connection:
+        await directory.replace(connection, both)
+        version = (await published(connection)).version
+    story, client = sad_story(), temporal_env.client
+    await recorded(records, batch(story, version))
+    assert await pokes(client, first) == [False]
+    with pytest.raises(RPCError, match="not found"):
+        await pokes(client, second)
+    done = len(story.entries)
+    story.tell("recuse", "2026-03-02 10:21", person=first, text="They know each other.")
+    await recorded(records, batch(story, version, story.entries[done:]))
+    assert (await pokes(client, first), await pokes(client, second)) == ([False], [True])
+    recusal, done = story.entries[done].seq, len(story.entries)
+    ann, bob = (
+        {"role": role, "person": f"p.{name}"} for role, name in (("handler.owner", "a"), ("handler.manager", "b"))
+    )
+    story.tell("correct", "2026-03-02 10:22", entry=recusal, void=True, text="They do not.", by=ann)
+    story.tell("approve_correction", "2026-03-02 10:23", entry=story.entries[-1].seq, by=bob)
+    await recorded(records, batch(story, version, story.entries[done:]))
+    assert (await pokes(client, first), await pokes(client, second)) == ([False, True], [True])
+
+
 async def test_another_ledger_wins(records: Records, engine: AsyncEngine) -> None:
     """Where other entries stand already the record reports divergence, and leaves them and the projections alone."""
     async with transaction(engine) as connection:
