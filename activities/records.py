@@ -38,7 +38,7 @@ from activities.scribe import Scribe, Written
 from activities.together import Together
 from rules.decide import open_complaint
 from rules.fold import fold
-from rules.law import law_of
+from rules.law import InForce
 from rules.ledger import Refused
 from rules.notices import Outcome
 from rules.stage import reached
@@ -103,9 +103,9 @@ class Records:
         async with transaction(self._engine) as connection:
             found = await registry.register(connection, [_claim(asked) for asked in group])
             batches = {
-                asked.start.complaint: await _beginning(connection, asked, standing)
+                asked.start.complaint: await _beginning(connection, asked, standing, standing.law)
                 for asked, standing in zip(group, found, strict=True)
-                if standing.standing == "new"
+                if standing.law is not None
             }
             written = {one.batch.complaint: one for one in await self._scribe.write(connection, list(batches.values()))}
         await self._scribe.look(list(written.values()))
@@ -196,24 +196,26 @@ def _claim(asked: Opening) -> registry.Claim:
 
 
 def _registered(found: registry.Standing) -> Registered:
-    return Registered(standing=found.standing, message=found.message, version=found.version, contract=found.snapshot)
+    contract = found.law.snapshot if found.law else None
+    return Registered(standing=found.standing, message=found.message, version=found.version, contract=contract)
 
 
-async def _beginning(connection: AsyncConnection, asked: Opening, standing: registry.Standing) -> Batch:
+async def _beginning(connection: AsyncConnection, asked: Opening, standing: registry.Standing, law: InForce) -> Batch:
     """What its ledger begins with: the opening and its clocks.
 
     An attempt before this one, or a run before a reset, may have recorded them; then they are what stands there. What
     came behind them the run meets when it records something itself, and knows by then what it has heard again.
     """
-    complaint, law = asked.start.complaint, law_of(standing.snapshot or {})
+    complaint = asked.start.complaint
     decision = open_complaint(asked.start, law, asked.recorded_at, asked.recorded_at)
-    entries = decision.entries
+    case, entries = decision.case, decision.entries
     if standing.before and (on_record := await ledger.read(connection, ledger.stream_of(complaint))):
         entries = on_record[: len(entries)]
+        case = fold(entries)
     return Batch(
         complaint=complaint,
         version=standing.version,
-        stage=reached(fold(entries), law.contract),
+        stage=reached(case, law.contract),
         entries=tuple(entries),
         texts=decision.texts,
     )

@@ -10,7 +10,7 @@ from functools import partial
 from temporalio.worker import Worker
 
 import worker
-from activities import parcels, records
+from activities import parcels, scribe
 from activities.mailer import Mailer
 from activities.post import PostOffice
 from faults.points import PATIENCE, after, before
@@ -25,10 +25,10 @@ def install() -> None:
         worker.Worker = hasty  # type: ignore[attr-defined,assignment]
     registry.register = after("registering", registry.register)
     recording.record = after("decided", recording.record)
-    records.poke = before("recorded", records.poke)  # type: ignore[attr-defined]
+    scribe.poke = before("recorded", scribe.poke)  # type: ignore[attr-defined]
     PostOffice._send = before("claimed", PostOffice._send)  # type: ignore[method-assign]  # noqa: SLF001
     Mailer.send = after("taken", Mailer.send)  # type: ignore[method-assign]
-    records.poke_webhook = before("announced", records.poke_webhook)  # type: ignore[attr-defined]
+    scribe.poke_webhook = before("announced", scribe.poke_webhook)  # type: ignore[attr-defined]
     parcels.deliver = after("delivered", parcels.deliver)
     circulars.answered = before("gathered", circulars.answered)
     PostOffice._record = after("settled", PostOffice._record)  # type: ignore[method-assign]  # noqa: SLF001

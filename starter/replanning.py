@@ -17,7 +17,6 @@ from rules.circular import Circular
 from rules.commands import Replan
 from rules.decide import decide
 from rules.fold import fold
-from rules.law import law_of
 from rules.ledger import Entry
 from rules.values import Actor
 from starter.errors import Invalid, Refused
@@ -108,10 +107,10 @@ async def _decided(
     for one in found.behind:
         standing = await registry.pinned(connection, one.complaint)
         entries = await reading.entries(connection, one.complaint)
-        if standing.snapshot is None or not entries:
+        if standing.law is None or not entries:
             continue
         try:
-            decision = decide(fold(entries), law_of(standing.snapshot), command, now, None, "cli")
+            decision = decide(fold(entries), standing.law, command, now, None, "cli")
         except ledger_of.Refused:
             continue  # closed since, or re-planned
         yield one.complaint, decision.entries

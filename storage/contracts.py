@@ -13,6 +13,7 @@ from sqlalchemy import Row, Select, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.contract import Contract
+from rules.law import InForce, law_of
 from storage.tables import contract_versions
 
 MOST_LOADED = 100
@@ -37,12 +38,18 @@ class Version:
     def parsed(self) -> Contract:
         return Contract.model_validate(self.body)
 
-    def snapshot(self, received_at: datetime) -> dict[str, Any]:
-        """What a complaint received then is pinned to: the contract, with the calendar's years from receipt on."""
+    def pinned(self, received_at: datetime) -> InForce:
+        """What a complaint received then is judged by: the contract, with the calendar's years from receipt on."""
         calendar = self.body["calendar"]
         year = received_at.astimezone(ZoneInfo(calendar["zone"])).year
-        years = {known: days for known, days in calendar.get("published", {}).items() if int(known) >= year}
-        return self.body | {"calendar": calendar | {"published": years}}
+        if (known := _pinned.get((self.version, year))) is not None:
+            return known
+        years = {name: days for name, days in calendar.get("published", {}).items() if int(name) >= year}
+        law = law_of(self.body | {"calendar": calendar | {"published": years}})
+        if len(_pinned) >= MOST_LOADED:
+            _pinned.clear()
+        _pinned[self.version, year] = law
+        return law
 
 
 async def publish(
@@ -113,6 +120,8 @@ async def load(connection: AsyncConnection, version: str) -> Version:
 
 
 _loaded: dict[str, Version] = {}
+_pinned: dict[tuple[str, int], InForce] = {}
+"""By version and year of receipt."""
 
 
 async def published(connection: AsyncConnection) -> list[Version]:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
+from rules.law import InForce
 from storage import contracts
 from storage.ledger import stream_of
 from storage.tables import complaints, contract_versions, ledger, registry, rejects
@@ -38,7 +39,7 @@ class Standing:
     standing: Literal["new", "duplicate", "conflict", "unknown contract"]
     message: str = ""
     version: str = ""
-    snapshot: dict[str, Any] | None = None
+    law: InForce | None = None
     before: bool = False
     """The same run has registered it before, so that its ledger may have begun."""
 
@@ -118,7 +119,7 @@ async def register(connection: AsyncConnection, claims: Sequence[Claim]) -> list
 async def _standing(connection: AsyncConnection, claim: Claim, made: str | None) -> Standing:
     if made is not None:
         version = await contracts.load(connection, made)
-        return Standing("new", version=made, snapshot=version.snapshot(claim.received_at))
+        return Standing("new", version=made, law=version.pinned(claim.received_at))
     if (known := await _known(connection, claim)) is not None:
         return known
     if await contracts.in_force(connection, claim.contract, claim.received_at) is None:
@@ -162,7 +163,7 @@ async def pinned(connection: AsyncConnection, complaint: str) -> Standing:
     if row is None:
         return Standing("unknown contract", f"No complaint {complaint} was ever recorded here; nothing can be revived.")
     version = await contracts.load(connection, row.version)
-    return Standing("new", version=version.version, snapshot=version.snapshot(row.received_at))
+    return Standing("new", version=version.version, law=version.pinned(row.received_at))
 
 
 async def versions(connection: AsyncConnection, of: Iterable[str]) -> dict[str, str]:
@@ -202,8 +203,7 @@ async def _known(connection: AsyncConnection, claim: Claim) -> Standing | None:
     name = f"{claim.contract}/{claim.reference}"
     if first.first_run == claim.first_run:
         version = await contracts.load(connection, first.version)
-        snapshot = version.snapshot(claim.received_at)
-        return Standing("new", version=version.version, snapshot=snapshot, before=True)
+        return Standing("new", version=version.version, law=version.pinned(claim.received_at), before=True)
     since = f"{first.registered_at:%Y-%m-%d %H:%M} UTC"
     if first.digest == claim.digest:
         return Standing("duplicate", f"Complaint {name} was opened on {since} with the same content; it stands.")

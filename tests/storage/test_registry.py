@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from rules.law import law_of
 from storage import contracts, registry
 from storage.content import Vault
 from storage.database import transaction
@@ -30,13 +29,14 @@ async def test_who_is_new(engine: AsyncEngine) -> None:
         version = await published(connection)
     new = await standing(engine, claim())
     assert (new.standing, new.version) == ("new", version.version)
-    assert law_of(new.snapshot or {}).contract == law().contract
+    assert new.law is not None
+    assert new.law.contract == law().contract
     assert await standing(engine, claim()) == replace(new, before=True)
     assert (await standing(engine, claim(first_run="run-2"))).standing == "duplicate"
     conflict = await standing(engine, claim(first_run="run-2", digest="d2"))
     assert conflict.standing == "conflict"
     assert "reference of its own" in conflict.message
-    assert conflict.snapshot is None
+    assert conflict.law is None
 
 
 async def test_of_two_at_once_one_is_new(engine: AsyncEngine) -> None:

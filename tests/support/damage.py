@@ -14,7 +14,6 @@ from activities.interface import Batch
 from rules.commands import Command
 from rules.decide import decide
 from rules.fold import fold
-from rules.law import law_of
 from rules.ledger import Entry
 from rules.stage import reached
 from storage import ledger, registry
@@ -80,7 +79,8 @@ async def on_record_alone(engine: AsyncEngine, vault: Vault, complaint: str, *co
     for command in commands:
         async with transaction(engine) as connection:
             pinned = await registry.pinned(connection, complaint)
-            law = law_of(pinned.snapshot or {})
+            law = pinned.law
+            assert law is not None
             case = fold(await ledger.read(connection, ledger.stream_of(complaint)))
             decision = decide(case, law, command, datetime.now(UTC), key=None, via="client")
             batch = Batch(
