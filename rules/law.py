@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from pydantic_core import to_json
+
 from rules.calendar import WorkingCalendar, calendar_for
 from rules.calendar_years import Years, years_json, years_of
 from rules.complaint import Complaint
@@ -29,7 +31,7 @@ class InForce:
 
 def law_of(snapshot: dict[str, Any]) -> InForce:
     """The contract and its compiled calendar, from the snapshot pinned at receipt (invariant 8)."""
-    return _compiled(json.dumps(snapshot))
+    return _compiled(to_json(snapshot))
 
 
 def in_force(law: InForce, case: Complaint, until: int | None = None) -> InForce:
@@ -48,7 +50,7 @@ def in_force(law: InForce, case: Complaint, until: int | None = None) -> InForce
 
 
 @lru_cache(maxsize=256)
-def _compiled(snapshot: str) -> InForce:
+def _compiled(snapshot: bytes) -> InForce:
     contract = Contract.model_validate_json(snapshot)
     return InForce(contract, calendar_for(contract.calendar), snapshot=json.loads(snapshot))
 
