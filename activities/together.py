@@ -35,26 +35,40 @@ class Together(Generic[Item, Done]):
         self._everybody = everybody
         self._waiting: list[tuple[Item, asyncio.Future[Done]]] = []
         self._groups: set[asyncio.Task[None]] = set()
-        self._leader: asyncio.Task[None] | None = None
+        self._ahead: asyncio.Task[None] | None = None
+        """The group that the next one waits for."""
 
     async def add(self, item: Item) -> Done:
         """The answer to this one. Raises what doing it raises."""
         answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
-        if self._leader is None:
-            # In a context of its own: it works for many, not for whoever happened to come first.
-            self._leader = asyncio.create_task(self._lead(), context=Context())
+        if self._ahead is None:
+            self._begin()
         return await answer
 
-    async def _lead(self) -> None:
-        try:
-            while self._waiting:
-                group = asyncio.create_task(self._work(self._next()))
-                self._groups.add(group)
-                group.add_done_callback(self._groups.discard)
-                await asyncio.wait({group}, timeout=SLOW)
-        finally:
-            self._leader = None
+    def _begin(self) -> None:
+        # In a context of its own: it works for many, not for whoever happened to come first.
+        group = asyncio.create_task(self._work_off(), context=Context())
+        slow = asyncio.get_running_loop().call_later(SLOW, self._pass, group)
+        self._ahead = group
+        self._groups.add(group)
+
+        def done(_: asyncio.Task[None]) -> None:
+            slow.cancel()
+            self._groups.discard(group)
+            self._pass(group)
+
+        group.add_done_callback(done)
+
+    def _pass(self, group: asyncio.Task[None]) -> None:
+        """The next group may begin, unless this one let it before."""
+        if self._ahead is group:
+            self._ahead = None
+            if self._waiting:
+                self._begin()
+
+    async def _work_off(self) -> None:
+        await self._work(self._next())
 
     def _next(self) -> list[tuple[Item, asyncio.Future[Done]]]:
         group: dict[Hashable, tuple[Item, asyncio.Future[Done]]] = {}
