@@ -100,6 +100,8 @@ class Complaint(Updates):
             if stop.error:
                 raise stop.error from None
             return stop.result
+        if isinstance(start, dict):
+            start.clear()  # the case has it; the SDK would hold it for as long as the complaint runs
         self.records = asyncio.create_task(self.record())
         while True:
             await self.watch()

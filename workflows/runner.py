@@ -21,12 +21,9 @@ from temporalio.worker import (
     WorkflowRunner,
 )
 
-LAST = {
-    "_current_completion": None,
-    "_current_internal_flags": (),
-    "_deployment_version_for_current_task": None,
-}
-"""What an instance of the SDK keeps of the last task, and what stands there instead until the next."""
+LAST = ("_current_completion", "_current_internal_flags", "_deployment_version_for_current_task")
+"""What an instance of the SDK keeps of the last task. Until the next one an empty one of its kind stands there: what is
+put away between two tasks may still ask for it."""
 
 
 class Light(WorkflowRunner):
@@ -53,7 +50,9 @@ class _Light(WorkflowInstance):
         try:
             return self.instance.activate(act)
         finally:
-            vars(self.instance).update(LAST)
+            kept = vars(self.instance)
+            for name in LAST:
+                kept[name] = _empty(kept[name])
             if given := self.instance._workflow_input:  # noqa: SLF001
                 given.headers = dict(given.headers)
 
@@ -69,3 +68,7 @@ class _Light(WorkflowInstance):
     def get_thread_id(self) -> int | None:
         thread: int | None = self.instance.get_thread_id()
         return thread
+
+
+def _empty(last: Any) -> Any:
+    return type(last)() if hasattr(last, "DESCRIPTOR") else ()
