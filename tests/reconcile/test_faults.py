@@ -96,7 +96,7 @@ async def test_wrong_labels_are_shown_right(settled: System, monkeypatch: pytest
     """Temporal's lists show another level than Postgres: the complaint shows it anew."""
     async with ill(settled, monkeypatch, wrong_level=True) as (queue, run):
         handle = await _started(settled, queue, "maintenance-service")
-        assert await handle.query("state"), "its labels are set"
+        await eventually(lambda: handle.query("state"))  # it has begun, and its labels are set
         monkeypatch.undo()
         monkeypatch.setattr(standing, "GRACE", timedelta())
         await eventually(lambda: _is_found(run, {("labels", ONE)}))
