@@ -33,8 +33,8 @@ async def test_every_measurement_counts_what_it_started() -> None:
         assert min(late[lateness.IN_TURN]) > 0
         drain = await rivals.herd(at, dbos, 10, desks)
         assert (drain.mails, drain.wrong) == (10, [])
-        told, other = await updates.measure(at, desks[0], 1, 2, rest=0)
-        assert (len(told), len(other)) == (2, 2)
+        answered = await updates.measure(at, desks[0], 1, 2, rest=0)
+        assert [len(seconds) for seconds in answered] == [2, 2, 2]
         opened, started = await opening.measure(at, desks, 1, 5, 4, cache=20)
         assert (len(opened.rounds), len(opened.memory), len(started.rounds)) == (1, 2, 1)
         assert opened.memory[1] >= opened.memory[0] // 2 > 0
