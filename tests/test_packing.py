@@ -11,7 +11,7 @@ import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 
-from activities.interface import Registered
+from activities.interface import Opened, Registered
 from rules.contract_file import read
 from storage.keys import Keyring
 from wire.client import DATA_CONVERTER, sealing
@@ -20,9 +20,9 @@ from wire.packing import ENCODING, MOST, pack, unpack
 SHIPPED = Path(__file__).parents[1] / "contracts" / "maintenance-service.yaml"
 
 
-def registered() -> Registered:
+def opened() -> Opened:
     contract = read(SHIPPED.read_text("utf-8"), "maintenance-service", datetime(2026, 11, 20, tzinfo=UTC)).contract
-    return Registered(standing="new", version="v" * 64, contract=contract.model_dump(mode="json"))
+    return Opened(registered=Registered(standing="new", version="v" * 64, contract=contract.model_dump(mode="json")))
 
 
 def packed(plain: bytes) -> Payload:
@@ -31,11 +31,11 @@ def packed(plain: bytes) -> Payload:
 
 async def test_a_contract_travels_packed_and_arrives_whole() -> None:
     """The contract that every history carries takes a third of its bytes, and comes out as it went in."""
-    value = registered()
+    value = opened()
     (payload,) = await DATA_CONVERTER.encode([value])
     assert payload.metadata["encoding"] == ENCODING
     assert len(payload.data) < len(value.model_dump_json()) / 3
-    assert await DATA_CONVERTER.decode([payload], [Registered]) == [value]
+    assert await DATA_CONVERTER.decode([payload], [Opened]) == [value]
 
 
 async def test_what_others_read_is_never_packed() -> None:
@@ -47,16 +47,16 @@ async def test_what_others_read_is_never_packed() -> None:
 async def test_what_was_packed_is_sealed() -> None:
     """With the codec on, the contract is packed first and sealed then, and opens again."""
     converter = sealing(Keyring([bytes(range(32))]), seals=True)
-    (payload,) = await converter.encode([registered()])
+    (payload,) = await converter.encode([opened()])
     assert payload.metadata["encoding"] == b"binary/encrypted"
-    assert len(payload.data) < len(registered().model_dump_json()) / 3
-    assert await converter.decode([payload], [Registered]) == [registered()]
+    assert len(payload.data) < len(opened().model_dump_json()) / 3
+    assert await converter.decode([payload], [Opened]) == [opened()]
 
 
 async def test_histories_from_before_are_read() -> None:
     """A value that was not packed when it was written is read as it stands."""
-    plain = Payload(metadata={"encoding": b"json/plain"}, data=registered().model_dump_json().encode())
-    assert await DATA_CONVERTER.decode([plain], [Registered]) == [registered()]
+    plain = Payload(metadata={"encoding": b"json/plain"}, data=opened().model_dump_json().encode())
+    assert await DATA_CONVERTER.decode([plain], [Opened]) == [opened()]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,6 @@ a sender in any language, or the Web UI, never has to unpack an answer.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
-from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
@@ -17,9 +15,6 @@ ENCODING = b"binary/zlib"
 
 WORTHWHILE = 2_000
 """Bytes below which a payload stays as it is."""
-
-SHARED = 64_000
-"""Bytes up to which it is remembered: a contract; what is larger is one complaint's own, and would only take room."""
 
 MOST = 8 * 1024 * 1024
 """Bytes that are unpacked: more than Temporal carries at once, and no more than a worker can take."""
@@ -34,7 +29,7 @@ def pack(payload: Payload) -> Payload:
     if len(payload.data) < WORTHWHILE:
         return payload
     plain = payload.SerializeToString(deterministic=True)
-    return Payload(metadata={"encoding": ENCODING}, data=_once(_packed, plain))
+    return Payload(metadata={"encoding": ENCODING}, data=zlib.compress(plain, 9))
 
 
 def unpack(payload: Payload) -> Payload:
@@ -42,23 +37,9 @@ def unpack(payload: Payload) -> Payload:
     if payload.metadata.get("encoding") != ENCODING:
         return payload
     try:
-        return Payload.FromString(_once(_unpacked, payload.data))
+        return Payload.FromString(_unpacked(payload.data))
     except (zlib.error, DecodeError):
         return payload
-
-
-def _once(way: Callable[[bytes], bytes], given: bytes) -> bytes:
-    """The contract of one complaint is that of thousands: it is packed and unpacked once, not for each."""
-    return _remembered(way, given) if len(given) <= SHARED else way(given)
-
-
-@lru_cache(maxsize=64)
-def _remembered(way: Callable[[bytes], bytes], given: bytes) -> bytes:
-    return way(given)
-
-
-def _packed(plain: bytes) -> bytes:
-    return zlib.compress(plain, 9)
 
 
 def _unpacked(packed: bytes) -> bytes:

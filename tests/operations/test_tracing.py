@@ -71,7 +71,7 @@ async def test_one_thread_from_the_command_to_the_activity(traced: Traced) -> No
     with tracing.command("ombud open"):
         opened = await ombud.open(start)
     asked = await traced.one("ombud open")
-    for name in ("StartWorkflow:Complaint", "RunWorkflow:Complaint", "StartActivity:register", "RunActivity:register"):
+    for name in ("StartWorkflow:Complaint", "RunWorkflow:Complaint", "StartActivity:open", "RunActivity:open"):
         assert trace(await traced.one(name)) == trace(asked)
     with tracing.command("ombud tell"):
         await ombud.tell(opened.complaint, Respond(text="Rosebud is safe."))

@@ -71,7 +71,7 @@ async def test_a_life_with_the_codec_on(sealed: System) -> None:
             start.contract.encode() not in event.workflow_execution_started_event_attributes.input.SerializeToString()
         )
         labels.add(event.user_metadata.summary.data.decode())
-    assert '"register"' in labels
+    assert '"open"' in labels
     assert any("First response" in label or "50%" in label for label in labels)
     key = sealed.settings.keyring.current.id
     assert await count(sealed.client, f"WorkflowId = '{opened.workflow_id}'") == {key: 1}
