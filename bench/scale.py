@@ -69,7 +69,7 @@ async def measure(count: int) -> dict[str, Sizes]:
         "worker": {"memory, cached": (after[2] - before[2]) // count},
         "history": {
             f"{len(history.events)} events": sum(event.ByteSize() for event in history.events),
-            "of them the contract": max(event.ByteSize() for event in history.events),
+            "of them the contract and the first entries": max(event.ByteSize() for event in history.events),
         },
     }
 
