@@ -82,7 +82,7 @@ async def test_one_thread_from_the_command_to_the_activity(traced: Traced) -> No
     assert told.context
     assert [link.context.span_id for link in handled.links] == [told.context.span_id]
 
-    await eventually(lambda: len(traced.named("RunActivity:record")) >= 2)
+    await traced.one("RunActivity:record")
     workflow = [s for s in traced.spans.get_finished_spans() if s.name.startswith(("RunWorkflow", "Handle"))]
     assert workflow
     assert all(span.start_time == span.end_time for span in workflow)  # moments: the complaint itself lives on
