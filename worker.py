@@ -51,6 +51,7 @@ WORKFLOW_TASKS = 16
 """Workflow tasks at a time. Each holds a record in a local activity; more of them would only wait for each other."""
 
 LIGHT = Light()
+"""How workflows run here; tests put the sandbox in its place."""
 
 CALLS = 50
 """Subscribers that are called at a time, each by one round."""

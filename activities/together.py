@@ -68,6 +68,7 @@ class Together(Generic[Item, Done]):
                 self._begin()
 
     async def _work_off(self) -> None:
+        """Chosen when it comes to run: what was asked for in the same moment is in it."""
         await self._work(self._next())
 
     def _next(self) -> list[tuple[Item, asyncio.Future[Done]]]:

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.common import SearchAttributeKey
 from temporalio.testing import WorkflowEnvironment
 
 from settings import Settings
+from storage.database import create_engine
 from tests.support.postgres import Databases, cluster
 from tests.support.smtp import SmtpSink
 from tests.support.system import System, running
@@ -65,6 +67,14 @@ async def databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[D
 async def postgres_url(databases: Databases) -> str:
     """A database of this test's own, migrated and empty."""
     return await databases.fresh()
+
+
+@pytest.fixture
+async def engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine on it."""
+    made = create_engine(postgres_url)
+    yield made
+    await made.dispose()
 
 
 @pytest.fixture

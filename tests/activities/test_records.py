@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,14 +41,6 @@ START: dict[str, Any] = {
     "received_at": at_noon(2),
     "content": "It does not work.",
 }
-
-
-@pytest.fixture
-async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """An engine on a migrated, empty database."""
-    made = create_engine(settings.database_url)
-    yield made
-    await made.dispose()
 
 
 @pytest.fixture

@@ -35,14 +35,6 @@ URL = "https://example.com/hook"
 
 
 @pytest.fixture
-async def engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
-    """An engine on a migrated, empty database."""
-    made = create_engine(postgres_url)
-    yield made
-    await made.dispose()
-
-
-@pytest.fixture
 async def database(postgres_url: str) -> AsyncIterator[Database]:
     """The same database, as the players ask it."""
     made = Database(postgres_url)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from settings import Settings
 from storage import contracts, registry
 from storage.content import Vault
-from storage.database import create_engine, transaction
+from storage.database import transaction
 from storage.recording import record
 from tests.rules.test_provisional import received
 from tests.starter.conftest import Cli, command_line, environment
@@ -21,14 +20,6 @@ from tests.support.recorded import EARLY, batch, claim
 from tests.support.story import Story
 
 PROVISIONAL = "* provisional: counted through a year whose holidays are not published yet"
-
-
-@pytest.fixture
-async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """An engine on this test's own database."""
-    made = create_engine(settings.database_url)
-    yield made
-    await made.dispose()
 
 
 @pytest.fixture
