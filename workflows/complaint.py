@@ -1,10 +1,15 @@
-"""One complaint, from receipt to closure: the procedure. What it means is decided in `rules`."""
+"""One complaint, from receipt to closure: the procedure. What it means is decided in `rules`.
+
+Time is heard with what comes from outside, a message or a timer, and stands still until more comes: behind a local
+activity `workflow.now()` may be another in a replay, which may take in one workflow task what was done in two.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
@@ -68,7 +73,9 @@ class Complaint(Updates):
         self.records: asyncio.Task[None]
         self.registered: Registered
         self.wake: Wake | None = None
-        self.early: list[tuple[str, Sequence[RawValue]]] = []
+        self.told = workflow.info().start_time
+        """When something last came from outside."""
+        self.early: list[tuple[str, Sequence[RawValue], datetime]] = []
         self.following: list[OpenComplaint] = []
         self.merging = False
         self.leaving = False
@@ -88,7 +95,7 @@ class Complaint(Updates):
                     raise
                 self.cancelled = True
                 if self.begun:
-                    self.apply(cancel(self.case, workflow.now()))
+                    self.apply(cancel(self.case, self.heard(workflow.now())))
 
     async def life(self, start: Any, surplus: tuple[Any, ...]) -> dict[str, Any]:
         """From registration to closure, or to the next run."""
@@ -125,12 +132,13 @@ class Complaint(Updates):
         while self.early:
             self.signalled(*self.early.pop(0))
 
-    async def watch(self) -> None:
-        """Waits on one timer at a time, the earliest moment of all clocks, until the case is closed or grows long.
+    def heard(self, at: datetime) -> datetime:
+        """The time at which what came then is taken: no entry is dated before the one it follows."""
+        self.told = max(self.told, at)
+        return self.told
 
-        What it waits for must not depend on where one workflow task ends and the next begins: a replay may take in one
-        task what was done in two.
-        """
+    async def watch(self) -> None:
+        """Waits on one timer at a time, the earliest moment of all clocks, until the case is closed or grows long."""
 
         def over() -> bool:
             long = workflow.info().is_continue_as_new_suggested() and self.outbox.light()
@@ -139,24 +147,29 @@ class Complaint(Updates):
             return self.case.closed is not None or long or renewed or self.records.done()
 
         while not over():
-            armed, now = self.wake, workflow.now()
-            if armed is not None and armed.at <= now:
-                decision = tick(self.case, self.law, now)
-                if not decision.entries:  # held up where a corrected worker resumes it, rather than running in circles
-                    raise RuntimeError(f"nothing is to be judged at {armed.at.isoformat()}: {armed.clock} {armed.rung}")
-                self.apply(decision)
-                continue
             if not self.outbox.idle():
                 # A timer runs from when its workflow task is over, and a record holds the task up: armed before it,
                 # each rung would come late by the record before it.
-                await workflow.wait_condition(lambda: self.outbox.idle() or self.wake != armed or over())  # noqa: B023
+                await workflow.wait_condition(lambda: self.outbox.idle() or over())
                 continue
-            with contextlib.suppress(TimeoutError):
+            armed = self.wake
+            try:
                 await workflow.wait_condition(
                     lambda: self.wake != armed or over(),  # noqa: B023  it stands still meanwhile
                     timeout=self.outbox.until(armed.at) if armed else None,
                     timeout_summary=Label(label(self.law, self.case, armed)) if armed else None,
                 )
+            except TimeoutError:
+                self.judge()
+
+    def judge(self) -> None:
+        """What has come by now: a timer may be early, since `Outbox.until` believes the worker's clock."""
+        now = self.heard(workflow.now())
+        if self.wake is not None and self.wake.at <= now:
+            decision = tick(self.case, self.law, now)
+            if not decision.entries:  # held up where a corrected worker resumes it, rather than running in circles
+                raise RuntimeError(f"nothing is to be judged at {self.wake}")
+            self.apply(decision)
 
     async def finished(self) -> bool:
         """Of a closed case: once all is recorded and answered, whether it still is closed, since that may reopen it."""
@@ -183,30 +196,37 @@ class Complaint(Updates):
                 await self.compare()
                 continue
             recorded = await self.outbox.record(reached(self.case, self.law.contract))
+            self.resume()
             if recorded.diverged:
                 await self.reload()
             self.hear(recorded)
+
+    def resume(self) -> None:
+        """Postgres answered; where it was away, some time after it was asked."""
+        if self.outbox.stuck:
+            self.outbox.stuck = False
+            self.heard(workflow.now())
 
     def hear(self, recorded: Recorded) -> None:
         """Behind which notices nobody stands (invariant 13)."""
         for notice in recorded.nobody:
             reason = recorded.why.get(notice, NOBODY)
-            nobody = Outcome(notice=notice, accepted=False, at=workflow.now(), reason=reason)
-            self.apply(deliver(self.case, self.law, nobody, workflow.now()))
+            nobody = Outcome(notice=notice, accepted=False, at=self.told, reason=reason)
+            self.apply(deliver(self.case, self.law, nobody, self.told))
 
     async def reload(self) -> None:
         """After a reset other entries may stand in the ledger than this run decided: the ledger is the truth."""
         self.take_over(await self.ledger())
 
     def take_over(self, ledger: list[Entry], *, anew: bool = False) -> None:
-        decision = go_on(ledger, self.outbox.entries, self.outbox.texts, self.law, workflow.now())
+        decision = go_on(ledger, self.outbox.entries, self.outbox.texts, self.law, self.told)
         self.outbox.clear()
         self.apply(decision, anew=anew)
 
     async def ledger(self) -> list[Entry]:
         """What is on record."""
         found = await durable(LOAD, Stream(complaint=self.case.id), Ledger, LOADED, away=self.outbox.wait)
-        self.outbox.stuck = False
+        self.resume()
         return list(found.entries)
 
     async def compare(self) -> None:
@@ -216,7 +236,7 @@ class Complaint(Updates):
         if len(ledger) + len(pending) >= self.case.seq and not agree(self.case, ledger, pending):
             self.take_over(ledger, anew=True)
         else:
-            self.apply(tick(self.case, self.law, workflow.now()), anew=True)
+            self.apply(tick(self.case, self.law, self.told), anew=True)
 
     def ready(self) -> bool:
         """Whether a command can be judged, or never will be."""
@@ -227,18 +247,18 @@ class Complaint(Updates):
         try:
             parsed = parse(command, body, surplus)
             if self.begun:
-                self.decided(parsed)
+                self.decided(parsed, workflow.now())
         except ApplicationError:
             if self.begun:
                 counting.command(self.case.contract, command.name, "refused")
             raise
 
-    async def take(self, command: type[Command], body: Any, surplus: tuple[Any, ...]) -> Taken:
-        """Carries a command out; raises an ApplicationError that says why not."""
+    async def take(self, command: type[Command], body: Any, surplus: tuple[Any, ...], at: datetime) -> Taken:
+        """Carries out a command that came at this time; raises an ApplicationError that says why not."""
         if not self.begun:
             raise ApplicationError("The complaint was not opened; see why in its result.", type="Refused")
         parsed = parse(command, body, surplus)
-        decision = self.decided(parsed)
+        decision = self.decided(parsed, self.heard(at))
         if decision.entries and isinstance(parsed, (Merge, UndoMerge)):
             decision = await self.agreed(parsed)
         self.apply(decision)
@@ -268,7 +288,7 @@ class Complaint(Updates):
         try:
             await self.ask(other, asked, key)
             try:
-                return self.decided(command)
+                return self.decided(command, self.heard(workflow.now()))
             except ApplicationError:
                 await self.ask(other, merging.undone(self.case, self.law.contract, command), f"{key}:undone")
                 raise
@@ -288,12 +308,12 @@ class Complaint(Updates):
         if answer.refusal:
             raise ApplicationError(answer.refusal, type="Refused", non_retryable=True)
 
-    def decided(self, command: Command) -> Decision:
+    def decided(self, command: Command, now: datetime) -> Decision:
         info = workflow.current_update_info()
         if self.merging and isinstance(command, Absorb):
             raise ApplicationError(MERGING, type="Refused", non_retryable=True)
         try:
-            return decide(self.case, self.law, command, workflow.now(), key=info.id if info else None, via="ui")
+            return decide(self.case, self.law, command, now, key=info.id if info else None, via="ui")
         except Refused as refusal:
             why = (refusal.reason,) if refusal.reason else ()
             raise ApplicationError(str(refusal), *why, type="Refused", non_retryable=True) from None
@@ -306,12 +326,12 @@ class Complaint(Updates):
     def on_signal(self, name: str, args: Sequence[RawValue]) -> None:
         """A command as a signal, or what became of a notice. What cannot be taken becomes an entry in the queue."""
         if self.begun:
-            self.signalled(name, args)
+            self.signalled(name, args, workflow.now())
         else:
-            self.early.append((name, args))
+            self.early.append((name, args, workflow.now()))
 
-    def signalled(self, name: str, args: Sequence[RawValue]) -> None:
-        now = workflow.now()
+    def signalled(self, name: str, args: Sequence[RawValue], at: datetime) -> None:
+        now = self.heard(at)
         try:
             values = workflow.payload_converter().from_payloads([arg.payload for arg in args])
             body, surplus = (values[0], tuple(values[1:])) if values else (None, ())

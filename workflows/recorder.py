@@ -127,7 +127,6 @@ class Outbox:
         batch = Batch(complaint=self.complaint, version=self.version, stage=stage, entries=entries, texts=texts)
         summary = f"record {entries[0].seq}–{entries[-1].seq}"
         recorded = await durable(RECORD, batch, Recorded, summary, away=self.wait)
-        self.stuck = False
         self.was_recorded(recorded)
         if recorded.diverged:
             return recorded

@@ -43,8 +43,9 @@ def _update(command: type[Command]) -> Callable[..., Any]:
 
     @workflow.update(name=command.name, description=" ".join((command.__doc__ or "").split()))
     async def handle(self: Any, body: Any = None, *surplus: Any) -> Taken:
+        at = workflow.now()
         await workflow.wait_condition(self.ready)
-        taken: Taken = await self.take(command, body, surplus)
+        taken: Taken = await self.take(command, body, surplus, at)
         return taken
 
     @handle.validator

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from temporalio import activity, workflow
 from temporalio.api.enums.v1 import EventType
 from temporalio.testing import WorkflowEnvironment
@@ -14,7 +16,10 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
 from activities.interface import OPEN, Opened, Opening
 from tests.support.memory import Memory
-from tests.workflows.test_complaint import Handle, begin
+from tests.support.story import SMALL
+from tests.support.wait import eventually
+from tests.workflows.test_complaint import Handle, begin, start_of
+from tests.workflows.test_punctual import DAY_AND_NIGHT
 from wire.client import DATA_CONVERTER
 from workflows.complaint import Complaint
 
@@ -37,6 +42,9 @@ OPENED: set[str] = set()
 class Slow(Complaint):
     """Answers a question only once it is open, so that its first task cannot go on before."""
 
+    longer = 0.05
+    """Seconds until the worker has heard so."""
+
     @workflow.run
     async def run(self, start: Any = None, *surplus: Any) -> dict[str, Any]:
         return await super().run(start, *surplus)
@@ -46,7 +54,7 @@ class Slow(Complaint):
         until = time.monotonic() + 1
         while workflow.info().workflow_id not in OPENED and time.monotonic() < until:
             time.sleep(0.01)
-        time.sleep(0.05)  # and until the worker has heard so
+        time.sleep(self.longer)
         return {}
 
 
@@ -86,6 +94,52 @@ async def test_a_question_that_splits_the_opening_in_two_does_not_stop_it(
             await handle.execute_update("answer", {"text": "Turn it on."})  # which moves the timer
             await handle.execute_update("accept", {})
             assert (await handle.result())["closed"] == "accepted"
+
+
+@workflow.defn(name="Complaint")
+class Slower(Slow):
+    """So slow that clocks end meanwhile."""
+
+    longer = 1.0
+
+    @workflow.run
+    async def run(self, start: Any = None, *surplus: Any) -> dict[str, Any]:
+        return await super().run(start, *surplus)
+
+
+@pytest.mark.parametrize("nobody", [set(), set(SMALL["roles"])], ids=["told", "nobody"])
+async def test_a_clock_that_ends_between_the_two_parts_of_a_task_is_replayed(
+    temporal_env: WorkflowEnvironment, nobody: set[str]
+) -> None:
+    """In two tasks its miss lay behind when the second began; a replay that takes both in one meets it later. So it is
+    where the answer says that nobody stands behind a notice."""
+    client, queue, memory = temporal_env.client, f"q-{uuid.uuid4()}", Telling()
+    memory.nobody = nobody
+    memory.contract = SMALL | {"calendar": DAY_AND_NIGHT}
+    names = [f"R-{uuid.uuid4()}" for _ in range(MANY)]
+    first = datetime.now(UTC) + timedelta(seconds=0.3) - timedelta(minutes=15)
+    received = [(first + n * timedelta(seconds=0.3)).isoformat() for n in range(MANY)]
+    starts = [start_of(name, received_at=at) for name, at in zip(names, received, strict=True)]
+    handles = [await begin(client, queue, start, reference=start["reference"]) for start in starts]
+    asked = [asyncio.create_task(handle.query("state")) for handle in handles]
+    async with Worker(
+        client,
+        task_queue=queue,
+        workflows=[Slower],
+        activities=memory.activities,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        await asyncio.gather(*asked)
+        for name in names:
+            ledger = memory.ledger[f"small/{name}"]
+            await eventually(lambda: any(entry.type == "clock_missed" for entry in ledger))  # noqa: B023
+        for handle in handles:
+            await handle.execute_update("note", {"text": "Begun."})
+    assert any([SPLIT in await parts(handle) for handle in handles]), "no task ended where it was to end"
+    replayer = Replayer(workflows=[Complaint], data_converter=DATA_CONVERTER)
+    for handle in handles:
+        await replayer.replay_workflow(await handle.fetch_history())
+        await handle.terminate()
 
 
 async def parts(handle: Handle) -> list[list[Any]]:
