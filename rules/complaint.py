@@ -40,6 +40,15 @@ class Act(Value):
     """The notice whose acceptance is this act; a later bounce takes it back (invariant 4)."""
 
 
+class Acknowledgement(Value):
+    """What a recipient said of a notice; the last one counts."""
+
+    seq: int
+    at: Instant
+    until: Instant | None = None
+    """Taken over until then."""
+
+
 class NoticeState(Value):
     """What became of a notice, as far as a ladder must know."""
 
@@ -55,8 +64,7 @@ class NoticeState(Value):
     """What it is told together with, where it is told once for all cases of an incident."""
     accepted: bool = False
     undeliverable_at: Instant | None = None
-    acknowledged: int | None = None
-    until: Instant | None = None
+    acknowledged: tuple[Acknowledgement, ...] = ()
 
 
 class Asked(Value):

@@ -11,6 +11,7 @@ from rules.calendar_years import years_of
 from rules.clock_record import OF_CLOCKS, judged, started
 from rules.complaint import (
     Absorbed,
+    Acknowledgement,
     Act,
     Asked,
     CalendarChange,
@@ -128,9 +129,12 @@ def _change(case: Complaint, entry: Entry) -> dict[str, Any]:  # noqa: C901, PLR
             )
             return {"closed": None, "interludes": (*case.interludes, over)}
         case "acknowledged":
-            answer = {"acknowledged": entry.seq, "until": _until(data)}
-            answered = (n.model_copy(update=answer) if n.key in data["notices"] else n for n in case.notices)
-            return {"notices": tuple(answered)}
+            said = Acknowledgement(seq=entry.seq, at=entry.occurred_at, until=_until(data))
+            notices = (
+                n.model_copy(update={"acknowledged": (*n.acknowledged, said)}) if n.key in data["notices"] else n
+                for n in case.notices
+            )
+            return {"notices": tuple(notices)}
         case "given_up":
             lost = {"undeliverable_at": entry.occurred_at}
             given = data.get("notices", ())

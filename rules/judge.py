@@ -73,7 +73,8 @@ def next_wake(case: Complaint, law: InForce) -> Wake | None:
             wakes += [
                 Wake(at, clock.id, rung.label)
                 for index, rung in enumerate(clock.rungs)
-                if not rung.reached and (at := ladders.rung_at(case, clock, ladder, index)) is not None
+                if not rung.reached
+                for at in [ladders.rung_at(case, clock, ladder, index)]
                 if (clock.status == "missed" or at < clock.due_at) and (since is None or at < since)
                 if ended_at is None or at < ended_at
             ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from rules import terms
 from rules.clock_record import Clock
-from rules.complaint import Complaint, NoticeState
+from rules.complaint import Acknowledgement, Complaint, NoticeState
 from rules.contract import Obligation, Step
 from rules.law import InForce
 from rules.measure import Wait
@@ -50,8 +50,8 @@ def reached(
     for index, rung in enumerate(clock.rungs):
         if rung.reached:
             continue
-        at = rung_at(case, clock, promise.ladder, index)
-        if at is None or at > now or (over is not None and at >= over):
+        at, answered = _stands(case, clock, promise.ladder, index)
+        if at > now or (over is not None and at >= over):
             continue
         if paused_at is not None and at >= paused_at:
             continue
@@ -62,7 +62,7 @@ def reached(
         steps = [promise.ladder[index]]
         if over is not None and over <= clock.due_at:
             data["passed"], steps = "over before it could be told", []
-        elif answered := _acknowledged(case, clock, promise.ladder, index):
+        elif answered:
             data["silenced_by"], steps = answered, []
         elif rung.label in clock.overtaken and at <= case.calendars[-1].at:
             data |= {"passed": OVERTAKEN, "years": sorted(case.calendars[-1].years)}
@@ -115,36 +115,42 @@ def _told_once(clock: Clock, ladder: tuple[Step, ...], index: int) -> list[Step]
     return [ladder[i] for i in passed]
 
 
-def rung_at(case: Complaint, clock: Clock, ladder: tuple[Step, ...], index: int) -> datetime | None:
-    """When a rung is reached, given what became of the notices before it (invariant 13).
+def rung_at(case: Complaint, clock: Clock, ladder: tuple[Step, ...], index: int) -> datetime:
+    """When a rung is reached, given what became of the notices before it (invariant 13)."""
+    return _stands(case, clock, ladder, index)[0]
 
-    Undeliverable counts as unacknowledged at once; "taken over until" puts the rung off until then.
+
+def _stands(case: Complaint, clock: Clock, ladder: tuple[Step, ...], index: int) -> tuple[datetime, int | None]:
+    """When a rung is reached, and the acknowledgement that silences it.
+
+    Undeliverable counts as unacknowledged at once; "taken over until" puts the rung off until then. What was said once
+    the rung was reached changes nothing, whoever looked in between (invariants 1, 11).
     """
     nominal = clock.rungs[index].at
     if ladder[index].unless != "acknowledged":
-        return nominal
-    told = [n for n in _answering(case, clock, index) if n.rung == _last_told(case, clock, index)]
+        return nominal, None
+    answering = _answering(case, clock, index)
+    told = [n for n in answering if n.rung == _last_told(case, clock, index)]
     failed = [n.undeliverable_at for n in told if n.undeliverable_at is not None]
     if told and len(failed) == len(told):
         nominal = min(nominal, max(failed))
-    until = [n.until for n in _answering(case, clock, index) if n.until is not None]
-    return max([nominal, *until])
+    at, last = nominal, dict[str, Acknowledgement]()
+    for said, key in sorted(((said, n.key) for n in answering for said in n.acknowledged), key=_by_time):
+        if said.at > at:
+            break
+        last[key] = said
+        at = max([nominal, *(one.until for one in last.values() if one.until is not None)])
+    return at, next((one.seq for one in last.values() if one.until is None), None)
+
+
+def _by_time(said: tuple[Acknowledgement, str]) -> tuple[datetime, int]:
+    return said[0].at, said[0].seq
 
 
 def _last_told(case: Complaint, clock: Clock, index: int) -> str:
     labels = [rung.label for rung in clock.rungs[:index]]
     told = [n.rung for n in case.notices if n.clock == clock.id and n.rung in labels]
     return told[-1] if told else ""
-
-
-def _acknowledged(case: Complaint, clock: Clock, ladder: tuple[Step, ...], index: int) -> int | None:
-    """The acknowledgement that silences this rung: one of an earlier notice, and of the miss if this tells of it."""
-    if ladder[index].unless != "acknowledged":
-        return None
-    return next(
-        (n.acknowledged for n in _answering(case, clock, index) if n.acknowledged and n.until is None),
-        None,
-    )
 
 
 def _answering(case: Complaint, clock: Clock, index: int) -> list[NoticeState]:

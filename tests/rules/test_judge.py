@@ -205,6 +205,41 @@ def test_an_acknowledged_miss_silences_the_next_step_but_not_the_last() -> None:
     assert "first_response#1@+2 hours/handler.director" in story.notices()
 
 
+def test_an_acknowledgement_given_after_a_rung_does_not_silence_it() -> None:
+    """Invariants 1, 11: nobody looked from 10:40 to 10:50, when the manager answered; the rung of 10:45 comes late."""
+    story = Story().open("2026-03-02 10:00")
+    story.live("2026-03-02 10:40")
+    told = story.tell("acknowledge", "2026-03-02 10:50", by={"role": "handler.manager"})
+    late = next(e for e in told if e.data.get("rung") == "+30 minutes")
+    assert "silenced_by" not in late.data
+    assert (late.occurred_at, late.recorded_at) == (at("2026-03-02 10:45"), at("2026-03-02 10:50"))
+    assert "first_response#1@+30 minutes/handler.director" in story.notices()
+
+
+def test_an_acknowledgement_reported_late_silences_what_came_after_it() -> None:
+    """Invariant 1: what counts is when the manager answered, not when it was heard."""
+    story = Story().open("2026-03-02 10:00")
+    story.live("2026-03-02 10:40")
+    by = {"role": "handler.manager"}
+    told = story.tell("acknowledge", "2026-03-02 10:50", by=by, occurred_at=at("2026-03-02 10:44"))
+    assert next(e for e in told if e.data.get("rung") == "+30 minutes").data["silenced_by"]
+
+
+def test_taking_over_again_puts_the_next_step_off_again() -> None:
+    """Invariant 13: each time before the step is reached; once it was, it is told, whatever is taken over since."""
+    story = Story().open("2026-03-02 10:00")
+    story.live("2026-03-02 10:16")
+    key = f"{story.case.id}/first_response#1@due/handler.manager"
+    again: dict[str, Any] = {"by": {"role": "handler.manager"}, "follow": "taken_over", "notices": [key]}
+    story.tell("acknowledge", "2026-03-02 10:20", **again, until=at("2026-03-02 11:30"))
+    story.tell("acknowledge", "2026-03-02 11:20", **again, until=at("2026-03-02 12:00"))
+    assert story.live("2026-03-02 11:40") == []
+    told = story.tell("acknowledge", "2026-03-02 12:05", **again, until=at("2026-03-02 13:00"))
+    late = next(e for e in told if e.data.get("rung") == "+30 minutes")
+    assert late.occurred_at == at("2026-03-02 12:00")
+    assert late.notices
+
+
 def test_taken_over_until_puts_the_next_step_off() -> None:
     """Invariant 13: taken over until 11:30, the director hears of it at 11:30 if it is still not done."""
     story = Story().open("2026-03-02 10:00")
