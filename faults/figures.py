@@ -42,6 +42,7 @@ def _counted(outcome: Outcome) -> dict[str, Any]:
     results = outcome.results
     return {
         "complaints": outcome.played,
+        "under a second version": results.anew,
         "commands": outcome.figures["commands"],
         "sent twice": outcome.figures["sent twice"],
         "sent again": outcome.figures["sent again"],

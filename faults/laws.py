@@ -1,21 +1,26 @@
 """The contracts of the stories: what SMALL promises, in seconds and around the clock, in four shapes; and their people.
 
-Each contract has people of its own, one of whom no mail server takes a mail for.
+Each contract has people of its own, one of whom no mail server takes a mail for. All but one get another shape in the
+middle of a run, for complaints received from then on (rule 126).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from rules.commands import OpenComplaint
 from rules.contract import Contract
 from rules.directory import Directory, Member
+from rules.law import InForce, law_of
 from tests.support.random_stories import LATE_REPORTS, SURVEY
 from tests.support.story import SMALL, TITLE
 
 NAMES = ("storm-a", "storm-b", "storm-c", "storm-d")
 
 SWEPT = NAMES[3]
-"""The contract whose calendar changes all the time. No story of two complaints is under it."""
+"""The contract whose calendar changes all the time. No story of two complaints is under it, and no second version."""
 
 GONE = "handler.gone"
 """The role of whoever cannot be reached by mail."""
@@ -101,12 +106,13 @@ def _promises(which: int) -> dict[str, Any]:
     return promises | {VISIT: _VISIT, "analysis": ANALYSIS | pauses}
 
 
-def contract(which: int) -> Contract:
-    """One of the contracts."""
+def contract(which: int, shape: int | None = None) -> Contract:
+    """One of the contracts, in its own shape or in that of another."""
+    name, which = NAMES[which], which if shape is None else shape % len(NAMES)
     return Contract.model_validate(
         SMALL
         | {
-            "contract": NAMES[which],
+            "contract": name,
             "term": {"from": "2020-01-01"},
             "roles": ROLES,
             "calendar": {"zone": ZONE, "hours": {"mon-sun": ["00:00-24:00"]}, "statutory": "CN", "published": _KNOWN},
@@ -117,6 +123,38 @@ def contract(which: int) -> Contract:
             "survey": SURVEY | {"dissatisfied": ("reopen", "escalate")[which % 2]},
         }
     )
+
+
+@dataclass(frozen=True)
+class Laws:
+    """What complaints are judged by, by contract: what was published first, and what is in force from a moment on."""
+
+    first: dict[str, InForce]
+    second: dict[str, InForce]
+    anew: datetime
+
+    def of(self, start: OpenComplaint) -> InForce:
+        """What a complaint is pinned to at its receipt."""
+        there = self.first if start.received_at < self.anew else self.first | self.second
+        return there[start.contract]
+
+
+def anew() -> list[Contract]:
+    """The second versions."""
+    return [contract(which, which + 1) for which, name in enumerate(NAMES) if name != SWEPT]
+
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def laws(since: datetime = NEVER) -> Laws:
+    """All of them; the second versions are in force from then on."""
+    first = [contract(which) for which in range(len(NAMES))]
+    return Laws({one.contract: _law(one) for one in first}, {one.contract: _law(one) for one in anew()}, since)
+
+
+def _law(of: Contract) -> InForce:
+    return law_of(of.model_dump(mode="json", by_alias=True, exclude_defaults=True))
 
 
 def people() -> Directory:

@@ -73,6 +73,8 @@ class Results:
     circulars: int = 0
     letters: int = 0
     """Of circulars, that a complaint took."""
+    anew: int = 0
+    """Complaints under the second version of their contract."""
     misses: int = 0
     rungs: int = 0
     latest_rung: timedelta = timedelta()
@@ -93,17 +95,18 @@ class Left:
     grant: Grant
 
 
-async def results(folder: Path, engine: AsyncEngine, client: Client, laws: dict[str, InForce], left: Left) -> Results:
+async def results(folder: Path, engine: AsyncEngine, client: Client, left: Left) -> Results:
     """Everything that the judges have to say."""
     found = Results()
     async with transaction(engine) as connection:
         ledgers = await _ledgers(connection)
+    laws = {one.story.complaint: one.story.tale.law for one in left.played if one.story.tale}
     for one in left.played:
         found.findings += [Finding(one.story.complaint, problem) for problem in one.problems]
-        recorded, law = ledgers.get(one.story.complaint, []), laws[one.story.opening["contract"]]
-        sent = one.sent | left.letters | asked(ledgers.get(one.story.twin_of, []), law, recorded)
+        recorded, twin = ledgers.get(one.story.complaint, []), one.story.twin_of
+        sent = one.sent | left.letters | (asked(ledgers.get(twin, []), laws[twin], recorded) if twin else {})
         before = len(found.findings)
-        _ledger(found, one, recorded, law, sent, left)
+        _ledger(found, one, recorded, sent, left)
         if len(found.findings) > before or one.problems:
             _keep(folder, one, recorded)
         if one.start is not None:
@@ -142,9 +145,7 @@ def _keep(folder: Path, one: Played, recorded: list[Entry]) -> None:
         (folder / f"{one.story.opening['reference']}.{name}.jsonl").write_text(lines, encoding="utf-8")
 
 
-def _ledger(
-    found: Results, one: Played, recorded: list[Entry], law: InForce, sent: Mapping[str, Command], left: Left
-) -> None:
+def _ledger(found: Results, one: Played, recorded: list[Entry], sent: Mapping[str, Command], left: Left) -> None:
     """One complaint against its fault-free run."""
     complaint = one.story.complaint
     if one.start is None or one.story.tale is None:
@@ -155,6 +156,7 @@ def _ledger(
     rungs = [entry for entry in recorded if entry.type == "rung_reached" and "passed" not in entry.data]
     found.rungs += len(rungs)
     found.latest_rung = max([found.latest_rung, *(e.recorded_at - e.occurred_at for e in rungs)])
+    law = one.story.tale.law
     if problem := step_by_step(recorded, one.start, law, sent):
         found.findings.append(Finding(complaint, problem))
         return

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from faults.deck import Deck
 from faults.injector import SERVERS, Injected, Injector, Plan
 from faults.judge import Finding
-from faults.laws import NAMES, contract, people
+from faults.laws import NAMES, Laws, anew, contract, laws, people
 from faults.machines import Machines
 from faults.pen import HORIZON
 from faults.players import Database, Played, Pulse, Stage
@@ -30,11 +30,10 @@ from faults.sweeps import Sweeps, connect
 from faults.writer import Writer
 from rules.access import Grant
 from rules.events import EVENTS
-from rules.law import InForce, law_of
 from rules.values import Actor
 from storage import contracts, directory, tokens, webhooks
 from storage.content import Vault
-from storage.database import create_engine, transaction
+from storage.database import PostgresUnreachableError, create_engine, transaction
 from storage.keys import Keyring
 from storage.migrate import upgrade
 
@@ -49,6 +48,9 @@ SETTINGS = {
 }
 BRIEF = {PATIENCE: "2"}
 """What a run at a quicker pace sets besides, so that it need not wait ten seconds for each worker that dies."""
+
+AHEAD = timedelta(seconds=15)
+"""By how much a second version of a contract is published before it is in force: nobody can be sure of Postgres."""
 
 SWEEP_EVERY = 12.0
 """Seconds between two circulars."""
@@ -111,7 +113,7 @@ async def run(
     try:
         await machines.start_neighbours()
         await asyncio.to_thread(upgrade, machines.database)
-        laws, grant, token = await _publish(engine, hooks)
+        grant, token = await _publish(engine, hooks)
         await machines.start_ours(SETTINGS if pace >= 1 else SETTINGS | BRIEF)
         stage = Stage(machines.http_port, token, grant, database)
         pulse = Pulse(stage, seed)
@@ -121,7 +123,9 @@ async def run(
         if pace >= 1:
             sweeps.start()
         storm = asyncio.create_task(injector.run(machines, pulse)) if wanted is not None else None
-        played = await _play(stage, Writer(seed, laws, grant, horizon), complaints, spread, injector, decks, say)
+        known = laws(datetime.now(UTC) + max(AHEAD, timedelta(seconds=spread / 2)))
+        again = asyncio.create_task(_publish_anew(engine, known))
+        played = await _play(stage, Writer(seed, known, grant, horizon), complaints, spread, injector, decks, say)
         if storm is not None:
             storm.cancel()
             await asyncio.gather(storm, return_exceptions=True)
@@ -129,8 +133,8 @@ async def run(
         await sweeps.finish()
         waiting = await _quiet(pulse, database, engine, len(sweeps.letters), say)
         left = Left(played, mail.received, hooks.heard, sweeps.letters, grant)
-        found = await _judged(results(folder, engine, await connect(address), laws, left))
-        found.findings += waiting
+        found = await _judged(results(folder, engine, await connect(address), left))
+        found.findings += waiting + _anew(found, played, known, await again)
         found.findings += await _pulse_findings(pulse, database)
         found.findings += unreached(injector, decks, wanted)
         await stage.close()
@@ -148,7 +152,7 @@ async def run(
     return Outcome(found, len(played), stage.figures, injector.injected, injector.reached, troubles, seconds)
 
 
-async def _publish(engine: AsyncEngine, hooks: Hooks) -> tuple[dict[str, InForce], Grant, str]:
+async def _publish(engine: AsyncEngine, hooks: Hooks) -> tuple[Grant, str]:
     """Contracts in force since ever, people, a token that speaks for everybody, and who hears of each contract."""
     vault = Vault(Keyring.parse(SETTINGS["OMBUD_MASTER_KEY"]))
     now, since = datetime.now(UTC), datetime(2020, 1, 1, tzinfo=UTC)
@@ -158,11 +162,9 @@ async def _publish(engine: AsyncEngine, hooks: Hooks) -> tuple[dict[str, InForce
         roles=("handler",),
         reports_for=("complainant", "principal", "third_party"),
     )
-    laws: dict[str, InForce] = {}
     async with transaction(engine) as connection:
         for which, name in enumerate(NAMES):
-            version = await contracts.publish(connection, contract(which), since, "storm", now)
-            laws[name] = law_of(version.body)
+            await contracts.publish(connection, contract(which), since, "storm", now)
             url = hooks.address(name)
             subscribed: dict[str, Any] = {"events": EVENTS, "origin": url, "url": url, "secret": secret_of(name)}
             by = Actor(role="operations")
@@ -172,7 +174,30 @@ async def _publish(engine: AsyncEngine, hooks: Hooks) -> tuple[dict[str, InForce
         await directory.replace(connection, people())
         expires = now + timedelta(days=1)
         secret = await tokens.create(connection, grant, name="storm", expires_at=expires, by="storm", now=now)
-    return laws, grant, tokens.written(grant.token, secret)
+    return grant, tokens.written(grant.token, secret)
+
+
+async def _publish_anew(engine: AsyncEngine, known: Laws) -> datetime:
+    """Publish the second versions shortly before they are in force, whatever becomes of Postgres; when it was done."""
+    await asyncio.sleep((known.anew - AHEAD - datetime.now(UTC)).total_seconds())
+    while True:
+        try:
+            async with transaction(engine) as connection:
+                for one in anew():
+                    await contracts.publish(connection, one, known.anew, "storm", datetime.now(UTC))
+            return datetime.now(UTC)
+        except PostgresUnreachableError:
+            await asyncio.sleep(0.1)
+
+
+def _anew(found: Results, played: Sequence[Played], known: Laws, published_at: datetime) -> list[Finding]:
+    """Whether the second versions came in time, and to whom."""
+    opened = [one.start for one in played if one.start is not None]
+    found.anew = sum(known.of(start) is known.second.get(start.contract) for start in opened)
+    late = published_at >= known.anew
+    problems = ["the second versions were published too late"] if late else []
+    problems += [] if found.anew else ["no complaint came under a second version"]
+    return [Finding("the storm", problem) for problem in problems]
 
 
 async def _play(

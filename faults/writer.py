@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from faults.laws import NAMES, SWEPT
+from faults.laws import NAMES, SWEPT, Laws
 from faults.pen import HORIZON, Pen, Time
 from faults.stories import Story
 from faults.tale import Tale
 from rules.access import Grant
 from rules.commands import OpenComplaint
-from rules.law import InForce
 from tests.support.random_stories import OPENINGS
 
 OF_TWO: tuple[str, ...] = (
@@ -33,9 +32,9 @@ PAIRS = 0.15
 
 
 class Writer:
-    """Writes the stories of one seed. `laws` are the contracts in force by name, `grant` is the sender's token."""
+    """Writes the stories of one seed. `laws` are what they are judged by, `grant` is the sender's token."""
 
-    def __init__(self, seed: int, laws: dict[str, InForce], grant: Grant, horizon: timedelta = HORIZON) -> None:
+    def __init__(self, seed: int, laws: Laws, grant: Grant, horizon: timedelta = HORIZON) -> None:
         self._seed, self._laws, self._grant, self._horizon = seed, laws, grant, horizon
 
     def write(self, number: int, began: datetime) -> Story:
@@ -80,7 +79,7 @@ class Writer:
 
     def _tale(self, story: Story) -> Tale:
         start = self._grant.opening(OpenComplaint.model_validate(story.opening))
-        return Tale(self._laws[story.opening["contract"]], start, story.began)
+        return Tale(self._laws.of(start), start, story.began)
 
 
 def _write_pair(one: Pen, other: Pen, time: Time, random: Random, horizon: timedelta) -> None:

@@ -10,7 +10,7 @@ import pytest
 from faults.between import asked
 from faults.injector import Injector, plans
 from faults.judge import changed, crossed, differences, step_by_step
-from faults.laws import GONE, NAMES, contract
+from faults.laws import GONE, laws
 from faults.mails import Claim, Mails, NoticeRow, Recused
 from faults.points import OF_GATEWAY, OF_WORKER, POINTS
 from faults.post import TALKS, MailServer, Received
@@ -21,15 +21,12 @@ from faults.writer import Writer
 from rules.access import Grant
 from rules.commands import BETWEEN, COMMANDS, Command, OpenComplaint
 from rules.fold import fold
-from rules.law import law_of
 from rules.ledger import Entry
 
 GRANT = Grant(
     token="t1", scopes=("open", "act"), roles=("handler",), reports_for=("complainant", "principal", "third_party")
 )
-LAWS = {
-    name: law_of(contract(n).model_dump(mode="json", by_alias=True, exclude_none=True)) for n, name in enumerate(NAMES)
-}
+LAWS = laws()
 ZERO, SECOND = timedelta(), timedelta(seconds=1)
 BEGAN = datetime(2026, 11, 20, 9, 50, tzinfo=UTC)
 
@@ -55,6 +52,17 @@ def wrong(story: Story, entries: Sequence[Entry], asked: Mapping[str, Command] |
             sent[story.key(index)] = as_sent(GRANT, COMMANDS[step.name].model_validate(body), story.key(index))
     start = GRANT.opening(OpenComplaint.model_validate(story.opening))
     return step_by_step(entries, start, story.tale.law, sent)
+
+
+def test_a_complaint_under_the_wrong_version_is_found() -> None:
+    """Received before the second version was in force and judged by it, or the other way round (rule 126)."""
+    for known, other in ((laws(BEGAN), LAWS), (LAWS, laws(BEGAN))):
+        story = Writer(1, known, GRANT).write(0, BEGAN)
+        assert story.tale is not None
+        start = GRANT.opening(OpenComplaint.model_validate(story.opening))
+        opened = [entry for entry in story.tale.entries if entry.recorded_at == BEGAN]
+        assert step_by_step(opened, start, known.of(start), {}) is None
+        assert step_by_step(opened, start, other.of(start), {}) is not None
 
 
 def renumbered(entries: Sequence[Entry]) -> list[Entry]:

@@ -32,7 +32,9 @@ class Late(Tale):
         self._story, self._numbers = story, dict[int, int]()
         self._since, self._until = story.began + since, story.began + until
         super().__init__(
-            LAWS[story.opening["contract"]], GRANT.opening(OpenComplaint.model_validate(story.opening)), story.began
+            LAWS.first[story.opening["contract"]],
+            GRANT.opening(OpenComplaint.model_validate(story.opening)),
+            story.began,
         )
 
     def served(self, at: datetime) -> datetime:
@@ -149,7 +151,7 @@ def test_a_timer_at_which_nothing_is_judged_ends_the_fault_free_run(monkeypatch:
     """A fault of the core that would come round for ever is an error that names complaint and moment."""
     story = next(s for n in range(20) if (s := Writer(1, LAWS, GRANT).write(n, BEGAN)).tale and not s.twin)
     start = GRANT.opening(OpenComplaint.model_validate(story.opening))
-    fresh = Tale(LAWS[story.opening["contract"]], start, story.began)
+    fresh = Tale(LAWS.first[story.opening["contract"]], start, story.began)
     monkeypatch.setattr(tale, "tick", lambda case, law, now: Decision(case))
     with pytest.raises(RuntimeError, match=f"{story.complaint}: nothing is to be judged at 2026"):
         fresh.live(story.began + timedelta(hours=1))

@@ -20,7 +20,7 @@ from rules.fold import fold
 from rules.ledger import Entry
 from tests.faults.test_judge import BEGAN, GRANT, LAWS, SECOND, renumbered
 
-LAW = LAWS[SWEPT]
+LAW = LAWS.first[SWEPT]
 
 
 LETTERS: dict[str, Command] = {

@@ -34,7 +34,7 @@ def at_type(entries: list[Entry], kind: str) -> int | None:
 def test_what_one_complaint_hands_over_is_what_it_had() -> None:
     """An act that is missing in what the other one absorbed is found, and so is one of another time."""
     twin, one, other = pair(lambda _, o: any(e.type == "absorbed" and e.data.get("done") for e in o))
-    law = LAWS[twin.opening["contract"]]
+    law = LAWS.first[twin.opening["contract"]]
     assert wrong(twin, other, asked(one, law)) is None
     at = at_type(other, "absorbed") or 0
     done = other[at].data["done"]
@@ -46,7 +46,7 @@ def test_what_one_complaint_hands_over_is_what_it_had() -> None:
 def test_a_merge_that_only_one_side_knows_is_found() -> None:
     """Absorbed without a merge on record there; merged without being absorbed here; parted on one side alone."""
     twin, one, other = pair(lambda _, o: at_type(o, "released") is not None)
-    law = LAWS[twin.opening["contract"]]
+    law = LAWS.first[twin.opening["contract"]]
     merged = at_type(one, "merged") or 0
     assert "nobody sent the key" in str(wrong(twin, other, asked(one[:merged], law)))
     for kind in ("absorbed", "released"):
@@ -77,7 +77,7 @@ def test_what_the_other_complaint_heard_late_is_told_by_the_story() -> None:
 def test_what_was_decided_again_may_be_learned_later_there_and_not_earlier() -> None:
     """A run that died had an act on record; the next one decides it again, and asks before it sees that."""
     twin, one, other = pair(lambda _, o: any(e.type == "absorbed" and e.data.get("done") for e in o))
-    law = LAWS[twin.opening["contract"]]
+    law = LAWS.first[twin.opening["contract"]]
     at = at_type(other, "absorbed") or 0
     entry = other[at]
     key = str(entry.key)
