@@ -211,7 +211,8 @@ def test_a_clock_that_ended_and_was_missed_is_found_unless_its_end_was_heard_lat
 
 def test_an_act_is_heard_late_only_across_a_moment() -> None:
     """What is taken for the reason of a difference is one: something happens by itself between act and hearing, or
-    before the act, and nobody looked at it until that was heard."""
+    before the act, and nobody looked at it until that was heard; an acknowledgement came before a rung that was reached
+    earlier."""
     _, entries = told(lambda _, e: any(entry.key for entry in e) and bool(rungs(e)))
     act = next(entry for entry in entries if entry.key is not None)
     rung = entries[rungs(entries)[0]]
@@ -225,6 +226,11 @@ def test_an_act_is_heard_late_only_across_a_moment() -> None:
     untold = {"recorded_at": after.recorded_at, "data": rung.data | {"passed": "over before it could be told"}}
     assert crossed([rung], [after, rung.model_copy(update=untold)], ZERO)
     assert not crossed([rung], [after, rung.model_copy(update={"recorded_at": after.recorded_at})], ZERO)
+    answer = after.model_copy(update={"type": "acknowledged", "seq": rung.seq - 1})
+    assert crossed([rung], [answer, rung], ZERO)
+    assert not crossed([rung], [rung, answer.model_copy(update={"seq": rung.seq + 1})], ZERO)
+    earlier = {"occurred_at": rung.occurred_at - SECOND, "recorded_at": rung.occurred_at - SECOND}
+    assert not crossed([rung], [answer.model_copy(update=earlier), rung], ZERO)
 
 
 KEY, OTHER = "small/R-1/first_response#1@due/handler.manager", "small/R-1/visit#1@due/handler.gone"
