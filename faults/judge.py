@@ -204,10 +204,11 @@ def outcomes(entries: Sequence[Entry]) -> dict[str, str]:
 
 def crossed(expected: Sequence[Entry], found: Sequence[Entry], slack: timedelta) -> bool:
     """Whether a moment at which something happened by itself lies between an act and its hearing, or so near to it that
-    a slow machine may look at the two in either order; or whether a rung passed by untold, since nobody looked before
-    the act behind it was heard, or stands behind an acknowledgement that was given after it: that answers only what was
-    told by then. Then what is on record depends on who came first."""
+    a slow machine may look at the two in either order, or is a rung's and the same; or whether a rung passed by untold,
+    since nobody looked before the act behind it was heard, or stands behind an acknowledgement that was given after it:
+    that answers only what was told by then. Then what is on record depends on who came first."""
     moments = [entry.occurred_at for entry in (*expected, *found) if entry.type in OF_TIME]
+    same = {entry.occurred_at for entry in (*expected, *found) if entry.type == "rung_reached"}
     passed = [(e.occurred_at, e.recorded_at) for e in found if e.type == "rung_reached" and "passed" in e.data]
     told = {entry.key: entry.occurred_at for entry in expected if _dated_when_heard(entry)}
     heard = [(told.get(e.key, e.occurred_at), e.recorded_at) for e in found if e.key is not None]
@@ -216,6 +217,7 @@ def crossed(expected: Sequence[Entry], found: Sequence[Entry], slack: timedelta)
     rungs = [entry for entry in found if entry.type == "rung_reached"]
     return (
         any(happened < moment <= at + slack for happened, at in heard for moment in moments)
+        or any(happened in same for happened, _ in heard)
         or any(moment <= happened and at <= seen for happened, at in heard for moment, seen in passed)
         or any(rung.occurred_at <= ack.occurred_at and rung.seq > ack.seq for ack in answers for rung in rungs)
     )

@@ -220,6 +220,8 @@ def test_an_act_is_heard_late_only_across_a_moment() -> None:
     heard = {"recorded_at": rung.occurred_at + timedelta(seconds=1)}
     assert crossed([rung], [before.model_copy(update=heard)], timedelta())
     assert not crossed([rung], [before.model_copy(update={"recorded_at": before.occurred_at})], timedelta())
+    at_once = {"occurred_at": rung.occurred_at, "recorded_at": rung.occurred_at + SECOND / 100}
+    assert crossed([rung], [before.model_copy(update=at_once)], ZERO)
     heard = {"occurred_at": rung.occurred_at + SECOND, "recorded_at": rung.occurred_at + 9 * SECOND}
     after = act.model_copy(update=heard)
     assert not crossed([rung], [rung, after], ZERO)
