@@ -28,6 +28,7 @@ Time = DateTime(timezone=True)
 
 
 def needed(name: str, kind: Any = Text, **more: Any) -> Column[Any]:
+    """One that is never empty."""
     return Column(name, kind, nullable=False, **more)
 
 
@@ -39,4 +40,5 @@ def objects(name: str, comment: str) -> Column[Any]:
 
 
 def listed(name: str, comment: str) -> Column[Any]:
+    """A JSON list, empty at first."""
     return Column(name, JSONB, nullable=False, server_default=text("'[]'::jsonb"), comment=comment)

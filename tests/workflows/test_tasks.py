@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from temporalio import activity, workflow
 from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
@@ -68,34 +69,6 @@ class Telling(Memory):
         return opened
 
 
-async def test_a_question_that_splits_the_opening_in_two_does_not_stop_it(
-    temporal_env: WorkflowEnvironment,
-) -> None:
-    """Somebody asks for the state before a worker takes the opening up; another worker goes on with the complaint."""
-    client, queue, memory = temporal_env.client, f"q-{uuid.uuid4()}", Telling()
-    handles = [await begin(client, queue) for _ in range(MANY)]
-    asked = [asyncio.create_task(handle.query("state")) for handle in handles]
-    async with Worker(
-        client,
-        task_queue=queue,
-        workflows=[Slow],
-        activities=memory.activities,
-        workflow_runner=UnsandboxedWorkflowRunner(),
-    ):
-        await asyncio.gather(*asked)
-        for handle in handles:
-            await handle.execute_update("note", {"text": "Begun."})
-    assert any([SPLIT in await parts(handle) for handle in handles]), "no task ended where it was to end"
-    replayer = Replayer(workflows=[Complaint], data_converter=DATA_CONVERTER)
-    for handle in handles:
-        await replayer.replay_workflow(await handle.fetch_history())
-    async with Worker(client, task_queue=queue, workflows=[Complaint], activities=memory.activities):
-        for handle in handles:
-            await handle.execute_update("answer", {"text": "Turn it on."})  # which moves the timer
-            await handle.execute_update("accept", {})
-            assert (await handle.result())["closed"] == "accepted"
-
-
 @workflow.defn(name="Complaint")
 class Slower(Slow):
     """So slow that clocks end meanwhile."""
@@ -107,6 +80,20 @@ class Slower(Slow):
         return await super().run(start, *surplus)
 
 
+async def test_a_question_that_splits_the_opening_in_two_does_not_stop_it(
+    temporal_env: WorkflowEnvironment,
+) -> None:
+    """Somebody asks for the state before a worker takes the opening up; another worker goes on with the complaint."""
+    client, queue, memory = temporal_env.client, f"q-{uuid.uuid4()}", Telling()
+    starts = [start_of(f"R-{uuid.uuid4()}") for _ in range(MANY)]
+    handles = await opened_in_two(client, queue, Slow, memory, starts)
+    async with Worker(client, task_queue=queue, workflows=[Complaint], activities=memory.activities):
+        for handle in handles:
+            await handle.execute_update("answer", {"text": "Turn it on."})  # which moves the timer
+            await handle.execute_update("accept", {})
+            assert (await handle.result())["closed"] == "accepted"
+
+
 @pytest.mark.parametrize("nobody", [set(), set(SMALL["roles"])], ids=["told", "nobody"])
 async def test_a_clock_that_ends_between_the_two_parts_of_a_task_is_replayed(
     temporal_env: WorkflowEnvironment, nobody: set[str]
@@ -116,30 +103,37 @@ async def test_a_clock_that_ends_between_the_two_parts_of_a_task_is_replayed(
     client, queue, memory = temporal_env.client, f"q-{uuid.uuid4()}", Telling()
     memory.nobody = nobody
     memory.contract = SMALL | {"calendar": DAY_AND_NIGHT}
-    names = [f"R-{uuid.uuid4()}" for _ in range(MANY)]
     first = datetime.now(UTC) + timedelta(seconds=0.3) - timedelta(minutes=15)
     received = [(first + n * timedelta(seconds=0.3)).isoformat() for n in range(MANY)]
-    starts = [start_of(name, received_at=at) for name, at in zip(names, received, strict=True)]
+    starts = [start_of(f"R-{uuid.uuid4()}", received_at=at) for at in received]
+    for handle in await opened_in_two(client, queue, Slower, memory, starts, until="clock_missed"):
+        await handle.terminate()
+
+
+async def opened_in_two(
+    client: Client, queue: str, kind: type[Slow], memory: Telling, starts: list[dict[str, Any]], until: str = "opened"
+) -> list[Handle]:
+    """Complaints that were asked for their state as they opened, and told something once an entry of this type stood in
+    the ledger of each. Some of them opened in two tasks, and every one can be replayed."""
     handles = [await begin(client, queue, start, reference=start["reference"]) for start in starts]
     asked = [asyncio.create_task(handle.query("state")) for handle in handles]
     async with Worker(
         client,
         task_queue=queue,
-        workflows=[Slower],
+        workflows=[kind],
         activities=memory.activities,
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         await asyncio.gather(*asked)
-        for name in names:
-            ledger = memory.ledger[f"small/{name}"]
-            await eventually(lambda: any(entry.type == "clock_missed" for entry in ledger))  # noqa: B023
-        for handle in handles:
+        for start, handle in zip(starts, handles, strict=True):
+            ledger = memory.ledger[f"small/{start['reference']}"]
+            await eventually(lambda: any(entry.type == until for entry in ledger))  # noqa: B023
             await handle.execute_update("note", {"text": "Begun."})
     assert any([SPLIT in await parts(handle) for handle in handles]), "no task ended where it was to end"
     replayer = Replayer(workflows=[Complaint], data_converter=DATA_CONVERTER)
     for handle in handles:
         await replayer.replay_workflow(await handle.fetch_history())
-        await handle.terminate()
+    return handles
 
 
 async def parts(handle: Handle) -> list[list[Any]]:
