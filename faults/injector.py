@@ -21,6 +21,8 @@ SERVERS = {"mail": "mail server", "receiver": "receiver of webhooks"}
 """Servers of others, which refuse connections instead of dying, by their names for people."""
 SWEPT = {"gathered"}
 """Points that only circulars reach."""
+PARTING = "gone"
+"""The point that is reached once a receiver that leaves: the next one does when the kill there is due."""
 OPENING = {"opened", "registering"}
 """Points that are reached once a complaint."""
 RECOVERED_WITHIN = 120.0
@@ -75,6 +77,9 @@ class Injector:
         self.port = 0
         self.failed: list[str] = []
         self._random = Random(seed)
+        self.outages: list[datetime] = []
+        """When a machine was killed, or one of ours."""
+        self._leavers = hooks.leavers
         self._servers: dict[str, MailServer | Hooks] = dict(zip(SERVERS, (mail, hooks), strict=True))
         self._pace = pace
         self._machines: Machines | None = None
@@ -121,7 +126,7 @@ class Injector:
             self._armed = plan
             self._hit.clear()
             try:
-                await asyncio.wait_for(self._hit.wait(), PASSED_BY)
+                await (self._left() if plan.point == PARTING else asyncio.wait_for(self._hit.wait(), PASSED_BY))
             except TimeoutError:
                 return False
             finally:
@@ -133,6 +138,16 @@ class Injector:
             self.failed.append(f"{plan}: nothing was recorded within {RECOVERED_WITHIN:g} seconds after it")
         self.injected.append(Injected(plan, self._hit_at, recovery))
         return True
+
+    async def _left(self) -> None:
+        """A receiver leaves, and its caller comes to the point. Raises TimeoutError where nobody is called now."""
+        self._leavers.leave()
+        try:
+            await asyncio.wait_for(self._hit.wait(), PASSED_BY)
+        except TimeoutError:
+            if self._leavers.stay():
+                raise
+            await asyncio.wait_for(self._hit.wait(), PASSED_BY)  # it left at the last moment
 
     async def _at_point(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Somebody stands at a point and waits for a word."""
@@ -155,6 +170,7 @@ class Injector:
         if victim in self._servers:
             self._servers[victim].refuse()
         elif self._machines is not None:
+            self.outages.append(datetime.now(UTC))
             self._machines.by_name[victim].kill()
 
     async def _heal(self, victim: str) -> None:

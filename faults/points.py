@@ -31,6 +31,7 @@ OF_WORKER = {
     "announced": "entries are committed, and whoever sends events to webhooks is not poked yet",
     "gathered": "complaints took a circular, and what they answered is not committed",
     "delivered": "the receiver of a webhook said 2xx, which is not committed",
+    "gone": "the receiver of a webhook said 410, which is not committed",
 }
 OF_GATEWAY = {
     "opened": "Temporal started the complaint, the HTTP client has no answer",

@@ -60,9 +60,9 @@ async def _waiting(database: Database, engine: AsyncEngine, circulars: int) -> l
 
 
 async def _untold(engine: AsyncEngine) -> list[tuple[str, str]]:
-    """Webhooks that have not been told all that is on record."""
+    """Webhooks that have not been told all that is on record; one that is paused is told no more."""
     async with transaction(engine) as connection:
-        hooks = await webhooks.listing(connection)
+        hooks = [hook for hook in await webhooks.listing(connection) if hook.state == "active"]
         waiting = [await feed.waiting_since(connection, hook.contract, hook.position, hook.events) for hook in hooks]
     return [
         (f"the webhook of {hook.contract}", f"events since {since.isoformat()} are not told")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select, text
@@ -12,7 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.interface import complaint_id
+from faults import receiver, subscriptions
 from faults.between import asked
+from faults.farewells import Farewells
+from faults.feed import Feed
+from faults.groups import Groups
 from faults.hooks import Hooks
 from faults.judge import CIRCULAR, Finding, changed, crossed, differences, step_by_step
 from faults.laws import SWEPT
@@ -21,9 +25,10 @@ from faults.mails import Claim, Mails, NoticeRow, Recused
 from faults.pen import APART
 from faults.players import Played
 from faults.post import Received
-from faults.receiver import Heard
+from faults.robots import ROBOTS
 from rules.access import Grant
 from rules.commands import Command
+from rules.events import TO_ACT_ON
 from rules.law import InForce
 from rules.ledger import Entry, Refused
 from storage import ledger
@@ -31,6 +36,9 @@ from storage.database import transaction
 from storage.rebuild import rebuild
 from storage.tables import circulars, letters, messages, notices
 from storage.tables import ledger as entries
+
+WRITTEN = ("content", "text")
+"""Fields of commands that hold what people wrote."""
 
 DOMAIN = "storm.example.com"
 
@@ -70,6 +78,15 @@ class Results:
     """Entries of which webhooks hear."""
     events_lost: int = 0
     event_copies: int = 0
+    robot_messages: int = 0
+    """That group robots took."""
+    robot_events: int = 0
+    """Of which robots had to speak."""
+    robot_lost: int = 0
+    robot_copies: int = 0
+    receivers_gone: int = 0
+    asked_again: int = 0
+    """Calls to a receiver behind its first 410."""
     circulars: int = 0
     letters: int = 0
     """Of circulars, that a complaint took."""
@@ -88,8 +105,10 @@ class Left:
     played: list[Played]
     received: list[Received]
     """What the mail server took."""
-    heard: list[Heard]
-    """What the receiver of webhooks was told."""
+    hooks: receiver.Hooks
+    """The receiver of webhooks, with what it was told."""
+    outages: list[datetime]
+    """When a machine was killed, or one of ours."""
     letters: dict[str, Command]
     """The circulars, by the key that each complaint gets them under."""
     grant: Grant
@@ -116,9 +135,7 @@ async def results(folder: Path, engine: AsyncEngine, client: Client, left: Left)
                 found.findings.append(Finding(one.story.complaint, f"its workflow is {status}, not completed"))
     await _mails(found, engine, left.received)
     await _circulars(found, engine, ledgers, [key.removeprefix(CIRCULAR) for key in left.letters])
-    hooks = Hooks(ledgers, left.heard)
-    found.findings += hooks.findings()
-    found.events, found.events_lost, found.event_copies = len(hooks.events), len(hooks.lost), hooks.copies
+    await _webhooks(found, engine, ledgers, left)
     found.findings += [Finding("the projections", str(one)) for one in await rebuild(engine, apply=False)]
     return found
 
@@ -219,6 +236,33 @@ async def _mails(found: Results, engine: AsyncEngine, received: list[Received]) 
     found.longest_mail = max(
         [timedelta(), *(row.accepted_at - row.planned_at for row in stored if row.accepted_at is not None)]
     )
+
+
+async def _webhooks(found: Results, engine: AsyncEngine, ledgers: Mapping[str, list[Entry]], left: Left) -> None:
+    """Programs, group robots and receivers that leave."""
+    async with transaction(engine) as connection:
+        there = await subscriptions.read(connection, ledgers)
+    hooks = Hooks(ledgers, left.hooks.heard)
+    found.findings += hooks.findings()
+    found.events, found.events_lost, found.event_copies = len(hooks.events), len(hooks.lost), hooks.copies
+    feed = Feed(ledgers, there.positions)
+    found.findings += feed.findings()
+    due = {contract: feed.of(contract, TO_ACT_ON, quiet=False) for contract in ROBOTS}
+    groups = Groups(due, there.contracts, left.hooks.robots.said, written(left.played))
+    found.findings += groups.findings()
+    found.robot_messages, found.robot_events = groups.messages, sum(map(len, due.values()))
+    found.robot_lost, found.robot_copies = len(groups.lost), len(groups.copies)
+    leavers = left.hooks.leavers
+    farewells = Farewells(feed, leavers.contracts, leavers.asked, there.subscriptions, left.outages)
+    found.findings += farewells.findings()
+    found.receivers_gone, found.asked_again = farewells.gone, farewells.again
+
+
+def written(played: Sequence[Played]) -> set[str]:
+    """What customers and agents wrote in these stories."""
+    stories = [story for one in played for story in (one.story, one.story.twin) if story is not None]
+    bodies = [body for story in stories for body in (story.opening, *(step.body for step in story.steps))]
+    return {body[name] for body in bodies for name in WRITTEN if name in body}
 
 
 async def _circulars(

@@ -10,12 +10,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from faults.deck import Deck
-from faults.injector import SERVERS, Injected, Injector, Plan
+from faults.injector import PARTING, SERVERS, Injected, Injector, Plan
 from faults.judge import Finding
 from faults.laws import NAMES, Laws, anew, contract, laws, people
 from faults.machines import Machines
@@ -24,14 +23,13 @@ from faults.players import Database, Played, Pulse, Stage
 from faults.points import PATIENCE, POINTS
 from faults.post import MailServer
 from faults.quiet import restless
-from faults.receiver import Hooks, secret_of
+from faults.receiver import Hooks
 from faults.results import DOMAIN, Left, Results, results
+from faults.subscriptions import subscribe
 from faults.sweeps import Sweeps, connect
 from faults.writer import Writer
 from rules.access import Grant
-from rules.events import EVENTS
-from rules.values import Actor
-from storage import contracts, directory, tokens, webhooks
+from storage import contracts, directory, tokens
 from storage.content import Vault
 from storage.database import PostgresUnreachableError, create_engine, transaction
 from storage.keys import Keyring
@@ -51,6 +49,9 @@ BRIEF = {PATIENCE: "2"}
 
 AHEAD = timedelta(seconds=15)
 """By how much a second version of a contract is published before it is in force: nobody can be sure of Postgres."""
+
+LEAVE = 12
+"""Events that a receiver takes before it says 410, where no storm says when."""
 
 SWEEP_EVERY = 12.0
 """Seconds between two circulars."""
@@ -101,8 +102,8 @@ async def run(
     """
     began = asyncio.get_running_loop().time()
     mail = MailServer(seed if wanted is not None else None)
-    hooks = Hooks(seed=seed if wanted is not None else None, calm=min(12, complaints // 4))
-    decks = {"mail": mail.deck, "receiver": hooks.deck}
+    hooks = _receiver(seed, complaints, wanted)
+    decks = {SERVERS["mail"]: mail.deck, SERVERS["receiver"]: hooks.deck, "group robot": hooks.robots.deck}
     injector = Injector(seed, wanted or [], mail, hooks, pace)
     await mail.start()
     await hooks.start()
@@ -132,7 +133,7 @@ async def run(
         await _calm(machines, mail, hooks)
         await sweeps.finish()
         waiting = await _quiet(pulse, database, engine, len(sweeps.letters), say)
-        left = Left(played, mail.received, hooks.heard, sweeps.letters, grant)
+        left = Left(played, mail.received, hooks, injector.outages, sweeps.letters, grant)
         found = await _judged(results(folder, engine, await connect(address), left))
         found.findings += waiting + _anew(found, played, known, await again)
         found.findings += await _pulse_findings(pulse, database)
@@ -146,10 +147,17 @@ async def run(
         mail.refuse()
         await hooks.stop()
     seconds = asyncio.get_running_loop().time() - began
-    troubles = Counter(
-        {f"{SERVERS[name]} {what}": n for name, deck in decks.items() for what, n in deck.happened.items()}
-    )
+    troubles = Counter({f"{name} {what}": n for name, deck in decks.items() for what, n in deck.happened.items()})
     return Outcome(found, len(played), stage.figures, injector.injected, injector.reached, troubles, seconds)
+
+
+def _receiver(seed: int, complaints: int, wanted: list[Plan] | None) -> Hooks:
+    """The receiver of all webhooks. As many leave as somebody is to be killed over."""
+    calm = min(12, complaints // 4)
+    if wanted is None:
+        return Hooks(seed=None, calm=calm, leaving=NAMES, leave_after=LEAVE)
+    kills = sum(plan.point == PARTING for plan in wanted)
+    return Hooks(seed=seed, calm=calm, leaving=NAMES[:kills])
 
 
 async def _publish(engine: AsyncEngine, hooks: Hooks) -> tuple[Grant, str]:
@@ -163,14 +171,9 @@ async def _publish(engine: AsyncEngine, hooks: Hooks) -> tuple[Grant, str]:
         reports_for=("complainant", "principal", "third_party"),
     )
     async with transaction(engine) as connection:
-        for which, name in enumerate(NAMES):
+        for which in range(len(NAMES)):
             await contracts.publish(connection, contract(which), since, "storm", now)
-            url = hooks.address(name)
-            subscribed: dict[str, Any] = {"events": EVENTS, "origin": url, "url": url, "secret": secret_of(name)}
-            by = Actor(role="operations")
-            await webhooks.subscribe(
-                connection, vault, contract=name, format_="cloudevents", by=by, at=now, **subscribed
-            )
+        await subscribe(connection, vault, hooks, now)
         await directory.replace(connection, people())
         expires = now + timedelta(days=1)
         secret = await tokens.create(connection, grant, name="storm", expires_at=expires, by="storm", now=now)
@@ -270,9 +273,7 @@ def unreached(injector: Injector, decks: Mapping[str, Deck], wanted: list[Plan] 
     missing += [Finding("the storm", f"{plan} never happened") for plan in injector.left]
     missing += [Finding("the storm", failed) for failed in injector.failed]
     return missing + [
-        Finding("the storm", f"the {SERVERS[name]} never {trouble}")
-        for name, deck in decks.items()
-        for trouble in deck.missing
+        Finding("the storm", f"the {name} never {trouble}") for name, deck in decks.items() for trouble in deck.missing
     ]
 
 

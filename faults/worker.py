@@ -13,6 +13,7 @@ import worker
 from activities import parcels, scribe
 from activities.mailer import Mailer
 from activities.post import PostOffice
+from activities.webhooks import Dispatcher
 from faults.points import PATIENCE, after, before
 from storage import circulars, recording, registry
 
@@ -30,6 +31,7 @@ def install() -> None:
     Mailer.send = after("taken", Mailer.send)  # type: ignore[method-assign]
     scribe.poke_webhook = before("announced", scribe.poke_webhook)  # type: ignore[attr-defined]
     parcels.deliver = after("delivered", parcels.deliver)
+    Dispatcher._pause = before("gone", Dispatcher._pause)  # type: ignore[method-assign]  # noqa: SLF001
     circulars.answered = before("gathered", circulars.answered)
     PostOffice._record = after("settled", PostOffice._record)  # type: ignore[method-assign]  # noqa: SLF001
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from faults import robots
 from faults.between import asked
 from faults.injector import Injector, plans
 from faults.judge import changed, crossed, differences, step_by_step
@@ -307,14 +308,16 @@ def test_a_storm_in_which_something_never_happened_fails() -> None:
     injector = Injector(1, wanted, mail, hooks)
     injector.left.clear()
     injector.reached.update(list(POINTS))
-    decks = {"mail": mail.deck, "receiver": hooks.deck}
+    decks = {"mail server": mail.deck, "receiver of webhooks": hooks.deck, "group robot": hooks.robots.deck}
     mail.deck.happened.update(list(TALKS))
     hooks.deck.happened.update(list(GONE_WRONG))
+    hooks.robots.deck.happened.update(list(robots.GONE_WRONG))
     assert unreached(injector, decks, wanted) == []
     del injector.reached["taken"], mail.deck.happened["drips"], hooks.deck.happened["drips"]
+    del hooks.robots.deck.happened["fails (502)"]
     injector.left.append(wanted[0])
     injector.failed.append("worker: nothing was recorded")
-    assert len(unreached(injector, decks, wanted)) == 5
+    assert len(unreached(injector, decks, wanted)) == 6
 
 
 def test_every_command_is_part_of_the_stories() -> None:

@@ -44,7 +44,7 @@ async def database(postgres_url: str) -> AsyncIterator[Database]:
 
 async def test_what_waits_is_named(engine: AsyncEngine, database: Database) -> None:
     """An open complaint, a notice that nobody claims, a circular that does not end and events that are not told: each
-    is a finding. Nothing is one before there is a complaint."""
+    is a finding. Nothing is one before there is a complaint, and a webhook that is paused is told no more."""
     vault = Vault(bytes(range(32)))
     assert await restless(database, engine, 0, within=0) == []
     story = Story().open("2026-03-02 10:00")
@@ -52,7 +52,7 @@ async def test_what_waits_is_named(engine: AsyncEngine, database: Database) -> N
     told: dict[str, Any] = {"events": EVENTS, "origin": URL, "url": URL, "secret": "whsec_" + "A" * 32}
     async with transaction(engine) as connection:
         await peopled(connection)
-        await webhooks.subscribe(
+        hook = await webhooks.subscribe(
             connection, vault, contract="small", format_="cloudevents", by=SYSTEM, at=datetime.now(UTC), **told
         )
     version = await on_record(engine, vault, story)
@@ -65,7 +65,9 @@ async def test_what_waits_is_named(engine: AsyncEngine, database: Database) -> N
     story.tell("withdraw", "2026-03-02 10:21", by={"role": "complainant"})
     async with transaction(engine) as connection:
         await record(connection, vault, [batch(story, version)])
-    assert not any("it is open" in str(finding) for finding in await restless(database, engine, 0, within=0))
+        await webhooks.pause(connection, vault, hook.id, "gone", SYSTEM, datetime.now(UTC))
+    ended = [str(finding) for finding in await restless(database, engine, 0, within=0)]
+    assert not any("it is open" in line or "the webhook of" in line for line in ended)
 
 
 async def test_a_postgres_that_is_away_is_a_finding() -> None:

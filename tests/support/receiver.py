@@ -45,7 +45,7 @@ class Receiver:
     calls: list[Call] = field(default_factory=list)
     default: int | str = 200
     said: bytes = b""
-    """The body of every answer."""
+    """The body of every answer that has none of its own."""
     patience: int = 77
     """Seconds after which it wants to be asked again where it says 429."""
     port: int = 0
@@ -61,8 +61,8 @@ class Receiver:
         """Answer the next calls with these, one each: a status, HANG, DRIP or BREAK."""
         self._script.extend(answers)
 
-    def choose(self, _call: Call) -> int | str:
-        """What this call is answered."""
+    def choose(self, _call: Call) -> int | str | tuple[int, bytes]:
+        """What this call is answered, with a body or without."""
         return self._script.popleft() if self._script else self.default
 
     async def start(self) -> None:
@@ -106,7 +106,8 @@ class Receiver:
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         call = Call(first.split()[1], headers, body)
         self.calls.append(call)
-        answer = self.choose(call)
+        chosen = self.choose(call)
+        answer, said = chosen if isinstance(chosen, tuple) else (chosen, self.said)
         if answer == BREAK:
             writer.transport.abort()
         elif answer == HANG:
@@ -120,6 +121,6 @@ class Receiver:
         else:
             extra = b"Location: http://127.0.0.1:1/elsewhere\r\n" if 300 <= int(answer) < 400 else b""
             extra += f"Retry-After: {self.patience}\r\n".encode() if answer == 429 else b""
-            size = f"Content-Length: {len(self.said)}\r\n".encode()
-            writer.write(f"HTTP/1.1 {answer} Said\r\n".encode() + size + extra + b"\r\n" + self.said)
+            size = f"Content-Length: {len(said)}\r\n".encode()
+            writer.write(f"HTTP/1.1 {answer} Said\r\n".encode() + size + extra + b"\r\n" + said)
             await writer.drain()
