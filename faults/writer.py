@@ -94,6 +94,7 @@ def _write_pair(one: Pen, other: Pen, time: Time, random: Random, horizon: timed
         else:
             random.choice((one, other)).tell(random.choice(OF_TWO))
     if not merged and not parted:
+        time.pass_(timedelta(seconds=0.5))  # players tell in the order of the times
         one.join("merge", other)
     one.send()
     other.send()

@@ -93,3 +93,13 @@ def test_what_was_decided_again_may_be_learned_later_there_and_not_earlier() -> 
         moved[seconds] = sent.done[-1].recorded_at == learned
     assert moved == {-1: False, 0: True, 1: True}
     assert asked(one, law, [entry.model_copy(update={"data": {}})]) == asked(one, law)
+
+
+def test_in_a_story_of_two_nothing_is_told_at_the_instant_of_something_else() -> None:
+    """The players tell it in the order of the times: a merge at the instant of an act could come before it."""
+    writer = Writer(5, LAWS, GRANT)
+    pairs = [(story, story.twin) for number in range(400) if (story := writer.write(number, BEGAN)).twin is not None]
+    for pair_ in pairs:
+        times = [step.at for story in pair_ if story is not None for step in story.steps if not step.settled]
+        assert len(times) == len(set(times))
+    assert len(pairs) > 20

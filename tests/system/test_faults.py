@@ -34,6 +34,7 @@ async def test_a_storm_changes_nothing_but_when_things_are_known(
     record_property("complaints", came.played)
     record_property("notices", came.results.notices)
     record_property("doubles on the wire", came.results.copies)
+    record_property("said by robots, copies", f"{came.results.robot_events}, {came.results.robot_copies}")
     record_property("longest recovery", f"{came.longest_recovery:.1f} s")
 
 
