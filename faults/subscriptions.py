@@ -91,7 +91,8 @@ async def read(connection: AsyncConnection, complaints: Iterable[str]) -> Standi
             hook.state,
             hook.paused_why,
             hook.position,
-            *map(list, zip(*recorded[webhook_stream(hook.id)], strict=True)),
+            [entry for entry, _ in recorded[webhook_stream(hook.id)]],
+            [committed_at for _, committed_at in recorded[webhook_stream(hook.id)]],
             seen.get(hook.id),
         )
         for hook in await webhooks.listing(connection)
