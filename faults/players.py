@@ -41,8 +41,13 @@ SEEN = {
     "report": "SELECT EXISTS (SELECT FROM clocks WHERE complaint = $1 AND report = 'unconfirmed' "
     "AND obligation || '#' || n = $2)",
 }
-MISSED_BY = {"waive"}
-"""Refused once the clock was missed, as it is where a machine heard of it too late."""
+IN_VAIN = {
+    "waive": SEEN["miss"],
+    "acknowledge": "SELECT NOT EXISTS "
+    "(SELECT FROM notices WHERE complaint = $1 AND role = $2 AND acknowledged_at IS NULL)",
+}
+"""Refused where a machine heard of something too late: a waiver, of a clock that is missed by then; an acknowledgement,
+where the one before it was heard behind the notice and has answered that, too."""
 SEEN_WITHIN = 45.0
 """Seconds after which nothing is to be seen any more."""
 
@@ -193,7 +198,7 @@ class Stage:
             if any(answer.status_code != 409 for answer in answers):
                 played.problems.append(f"step {index}, {step.name}, had to be refused: {answers[0].text}")
             return
-        if answers[0].status_code == 409 and step.name in MISSED_BY and await self._missed(story, step):
+        if answers[0].status_code == 409 and step.name in IN_VAIN and await self._in_vain(story, step):
             played.untold.add(key)
             return
         if wrong := [answer for answer in answers if answer.status_code not in (200, 202)]:
@@ -206,9 +211,10 @@ class Stage:
         for number in numbers:
             played.answers[index] = number
 
-    async def _missed(self, story: Story, step: Step) -> bool:
-        """Whether the clock that it is about is missed by now."""
-        return await self._true(SEEN["miss"], story.complaint, step.body["clock"], within=0)
+    async def _in_vain(self, story: Story, step: Step) -> bool:
+        """Whether there is nothing left for it by now."""
+        about = step.body["clock"] if step.name == "waive" else step.body["by"]["role"]
+        return await self._true(IN_VAIN[step.name], story.complaint, about, within=0)
 
     async def _number(self, story: Story, step: int) -> int:
         """Where the entry of a step stands, as somebody reads it in the case file."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -107,6 +108,33 @@ async def test_a_story_whose_notices_never_settle_says_which_and_ends(engine: As
     assert stage.told == ["withdraw"]
     (problem,) = played.problems
     assert "small/R-1/first_response#1@due/handler.manager" in problem
+    await stage.close()
+
+
+async def test_an_acknowledgement_of_what_is_answered_by_then_is_told_in_vain(
+    engine: AsyncEngine, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the one before it was heard behind the second notice, and has answered both, nothing is left for it; while
+    a notice waits, the refusal is a finding."""
+
+    class Refusing(Stage):
+        async def _post(self, path: str, body: dict[str, Any], key: str = "", wait: float = 0) -> httpx.Response:
+            return httpx.Response(409, text="No open notice")
+
+    monkeypatch.setattr(players, "SEEN_WITHIN", 0)
+    case = Story().open("2026-03-02 10:00")
+    case.live("2026-03-02 10:20")
+    case.tell("acknowledge", "2026-03-02 10:21", by={"role": "handler.manager"})
+    await on_record(engine, Vault(bytes(range(32))), case)
+    stage = Refusing(free_port(), "token", GRANT, database)
+    story = Writer(1, LAWS, GRANT).write(54, BEGAN)
+    story.opening |= {"contract": "small", "reference": "R-1"}
+    played = Played(story)
+    for index, role in enumerate(("handler.manager", "handler.owner")):
+        step = Step(timedelta(), "acknowledge", {"by": {"role": role}}, sees="notice")
+        await stage._step(played, index, step)
+    assert played.untold == {story.key(0)}
+    assert played.problems == ["step 1, acknowledge, was refused: No open notice"]
     await stage.close()
 
 
