@@ -19,8 +19,8 @@ VICTIMS = ("worker", "temporal", "postgres")
 """Who may die at a point of the worker."""
 SERVERS = {"mail": "mail server", "receiver": "receiver of webhooks"}
 """Servers of others, which refuse connections instead of dying, by their names for people."""
-SWEPT = {"gathered"}
-"""Points that only circulars reach."""
+SWEPT = {"gathered", "forgetting"}
+"""Points that only circulars and sweeps reach."""
 OPENING = {"opened", "registering"}
 """Points that are reached once a complaint."""
 RECOVERED_WITHIN = 120.0

@@ -14,7 +14,7 @@ from activities import parcels, scribe
 from activities.mailer import Mailer
 from activities.post import PostOffice
 from faults.points import PATIENCE, after, before
-from storage import circulars, recording, registry
+from storage import circulars, erasure, recording, registry
 
 
 def install() -> None:
@@ -31,6 +31,7 @@ def install() -> None:
     scribe.poke_webhook = before("announced", scribe.poke_webhook)  # type: ignore[attr-defined]
     parcels.deliver = after("delivered", parcels.deliver)
     circulars.answered = before("gathered", circulars.answered)
+    erasure.forgotten = before("forgetting", erasure.forgotten)
     PostOffice._record = after("settled", PostOffice._record)  # type: ignore[method-assign]  # noqa: SLF001
 
 
