@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from random import Random
 
+MOST = 4
+
 
 class Deck:
     """Every trouble comes up before one comes up again, with `calm` talks that go well behind each. Without a seed
@@ -18,15 +20,21 @@ class Deck:
         self._troubles = sorted(troubles) if seed is not None else []
         self._calm = calm
         self._cards: list[str] = []
+        self._in_a_row: Counter[str] = Counter()
+        """Talks that went wrong with somebody since the last that went well."""
 
-    def draw(self) -> str:
-        """The next card; empty when the talk goes well."""
-        if self._random is None:
+    def draw(self, who: str = "") -> str:
+        """The next card; empty when the talk goes well. With somebody whose name is given at most `MOST` talks in a row
+        go wrong: who is refused again and again waits minutes for the next try."""
+        if self._random is None or self._in_a_row[who] == MOST:
+            self._in_a_row[who] = 0
             return ""
         if not self._cards:
             troubles = self._random.sample(self._troubles, len(self._troubles))
             self._cards = [card for trouble in troubles for card in (trouble, *[""] * self._calm)]
-        return self._cards.pop()
+        card = self._cards.pop()
+        self._in_a_row[who] = self._in_a_row[who] + 1 if card and who else 0
+        return card
 
     def clear_up(self) -> None:
         """From now on every talk goes well."""

@@ -61,6 +61,8 @@ def _counted(outcome: Outcome) -> dict[str, Any]:
         "doubles on the wire": results.copies,
         "circulars": results.circulars,
         "letters taken": results.letters,
+        "erased": results.erased,
+        "erased in their midst": results.erased_in_midst,
         "events": results.events,
         "events lost": results.events_lost,
         "events told twice": results.event_copies,

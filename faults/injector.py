@@ -19,8 +19,8 @@ VICTIMS = ("worker", "temporal", "postgres")
 """Who may die at a point of the worker."""
 SERVERS = {"mail": "mail server", "receiver": "receiver of webhooks"}
 """Servers of others, which refuse connections instead of dying, by their names for people."""
-SWEPT = {"gathered"}
-"""Points that only circulars reach."""
+SWEPT = {"gathered", "forgetting"}
+"""Points that only circulars and sweeps reach."""
 PARTING = "gone"
 """The point that is reached once a receiver that leaves: the next one does when the kill there is due."""
 OPENING = {"opened", "registering"}

@@ -22,6 +22,9 @@ NAMES = ("storm-a", "storm-b", "storm-c", "storm-d")
 SWEPT = NAMES[3]
 """The contract whose calendar changes all the time. No story of two complaints is under it, and no second version."""
 
+OUTAGE = "OUTAGE-1"
+"""The incident that some complaints of that contract report. Circulars about it go to them alone."""
+
 GONE = "handler.gone"
 """The role of whoever cannot be reached by mail."""
 

@@ -52,7 +52,9 @@ def retold(
             last = str(entry.key)
         elif entry.key in letters:
             behind[last].append(entry)
-    at = [story.began, *(story.began + story.steps[index].at for index in steps.values()), story.began + LATEST]
+    heard = {str(entry.key): entry.recorded_at for entry in found}
+    told = [_told(story, steps[key], heard.get(key)) for key in steps]
+    at = [story.began, *told, story.began + LATEST]
     numbers: dict[int | None, int] = {}
     for key, (now, until) in zip(("", *steps), pairwise(at), strict=True):
         if key:
@@ -61,6 +63,13 @@ def retold(
             now = max(now + MOMENT, min(letter.recorded_at, until - 2 * MOMENT))  # noqa: PLW2901
             tale.tell(letters[str(letter.key)], now)
     return tale.entries
+
+
+def _told(story: Story, index: int, heard: datetime | None) -> datetime:
+    """When a step is told: the end of a story once all its mails are out, and circulars come until then."""
+    step = story.steps[index]
+    told = story.began + step.at
+    return max(told, heard) if step.settled and heard else told
 
 
 def _command(story: Story, grant: Grant, index: int, numbers: Mapping[int | None, int]) -> Command:
@@ -82,6 +91,7 @@ class Sweep(NamedTuple):
     """A circular as Postgres has it."""
 
     id: str
+    incident: str | None
     sent_at: datetime
     finished_at: datetime | None
 
@@ -111,7 +121,10 @@ class Letters:
                 there = f"circular/{sweep.id}" in taken
                 if there != (answered == "taken"):
                     yield Finding(complaint, f"circular {sweep.id} has {answered}, the ledger {there and 'its letter'}")
-                if not there and self._open_throughout(complaint, entries, sweep):
+                concerned = sweep.incident in (None, entries[0].data.get("incident"))
+                if there and not concerned:
+                    yield Finding(complaint, f"circular {sweep.id} is about an incident that it does not report")
+                if not there and concerned and self._open_throughout(complaint, entries, sweep):
                     yield Finding(complaint, f"circular {sweep.id} never reached it, though it was open all the time")
 
     def _open_throughout(self, complaint: str, entries: Sequence[Entry], sweep: Sweep) -> bool:

@@ -18,6 +18,11 @@ from deploy import postgres, temporal
 from deploy.ports import LOOPBACK, free_port
 
 PASSWORD = "storm"  # of a cluster on loopback that lives for minutes
+QUICK_TO_DELETE = (
+    *("--dynamic-config-value", 'history.visibilityProcessorUpdateAckInterval="1s"'),
+    *("--dynamic-config-value", 'history.transferProcessorUpdateAckInterval="1s"'),
+)
+"""Temporal deletes a history once it has put on record that all else about it is done: within minutes, by itself."""
 READY_WITHIN = 90.0
 """Seconds; the limit of a broken start."""
 
@@ -135,7 +140,7 @@ class Machines:
         self._add("postgres", command, self._answers, user=cluster.system_user, stop_by=signal.SIGINT)
         frontend = temporal.Frontend(self.temporal_port)
         started = temporal.command(self._folder / "temporal.db", self.temporal_port, free_port())
-        self._add("temporal", [*started, "--headless"], frontend.answers)
+        self._add("temporal", [*started, "--headless", *QUICK_TO_DELETE], frontend.answers)
         await asyncio.gather(*(machine.start() for machine in self.by_name.values()))
 
     async def start_ours(self, settings: Mapping[str, str]) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import httpx
 
+from faults.laws import OUTAGE, SWEPT
 from faults.stories import NUMBERS, PROOF, Step, Story, as_sent
 from faults.writer import Writer
 from rules.access import Grant
@@ -48,6 +50,8 @@ IN_VAIN = {
 }
 """Refused where a machine heard of something too late: a waiver, of a clock that is missed by then; an acknowledgement,
 where the one before it was heard behind the notice and has answered that, too."""
+Erase = Callable[[str], Awaitable[str]]
+"""Erases a complaint; what is wrong when that is never done."""
 SEEN_WITHIN = 45.0
 """Seconds after which nothing is to be seen any more."""
 
@@ -93,9 +97,10 @@ class Database:
 class Stage:
     """Where stories are played: the gateway, whose answers the players want."""
 
-    def __init__(self, http_port: int, token: str, grant: Grant, database: Database) -> None:
+    def __init__(self, http_port: int, token: str, grant: Grant, database: Database, erase: Erase) -> None:
         self.grant = grant
         self.database = database
+        self._erase = erase
         self.figures: Counter[str] = Counter()
         self._http = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{http_port}/v1",
@@ -123,10 +128,21 @@ class Stage:
         opened = [await self._open(one) for one in played]
         if not all(opened):
             return
+        erasures = asyncio.gather(*(self._erased(one) for one in played if one.story.erased is not None))
         steps = [(step.at, one, index, step) for one in played for index, step in enumerate(one.story.steps)]
-        for at, one, index, step in sorted(steps, key=lambda told: told[0]):
-            await asyncio.sleep(max(0.0, (one.story.began + at - datetime.now(UTC)).total_seconds()))
-            await self._tell(one, index, step)
+        try:
+            for at, one, index, step in sorted(steps, key=lambda told: told[0]):
+                await _until(one.story.began + at)
+                await self._tell(one, index, step)
+            await erasures
+        finally:
+            erasures.cancel()
+
+    async def _erased(self, played: Played) -> None:
+        """Somebody asks for the erasure of what was said."""
+        await _until(played.story.began + (played.story.erased or timedelta()))
+        if problem := await self._erase(played.story.complaint):
+            played.problems.append(problem)
 
     async def _tell(self, played: Played, index: int, step: Step) -> None:
         """A step, once its teller has seen what it answers; nothing where there was nothing to be seen. The end of a
@@ -254,6 +270,10 @@ class Stage:
             await asyncio.sleep(AGAIN)
 
 
+async def _until(moment: datetime) -> None:
+    await asyncio.sleep(max(0.0, (moment - datetime.now(UTC)).total_seconds()))
+
+
 class Pulse:
     """Tells one complaint something every second or as often as it answers, so that it shows how long nothing works."""
 
@@ -264,14 +284,15 @@ class Pulse:
     def __init__(self, stage: Stage, seed: int) -> None:
         self._stage = stage
         self.opening = {
-            "contract": "storm-a",
+            "contract": SWEPT,
             "reference": f"PULSE{seed}",
             "kind": "enquiry",
+            "incident": OUTAGE,
             "channel": "phone",
             "received_at": datetime.now(UTC).isoformat(),
             "content": "Are you there?",
         }
-        self.complaint = f"storm-a/PULSE{seed}"
+        self.complaint = f"{SWEPT}/PULSE{seed}"
         self.begun: dict[str, datetime] = {}
         self.answered: set[str] = set()
         self._beats: set[asyncio.Task[None]] = set()

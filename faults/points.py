@@ -30,6 +30,7 @@ OF_WORKER = {
     "settled": "the 250 is committed, and complaints that wait for it are not told",
     "announced": "entries are committed, and whoever sends events to webhooks is not poked yet",
     "gathered": "complaints took a circular, and what they answered is not committed",
+    "forgetting": "Temporal has forgotten a complaint that is erased, which is not on record",
     "delivered": "the receiver of a webhook said 2xx, which is not committed",
     "gone": "the receiver of a webhook said 410, which is not committed",
 }

@@ -69,7 +69,7 @@ class MailServer:
         if unreachable(address):
             self.rejected += 1
             return "550 5.1.1 no such user"
-        card = self.deck.draw()
+        card = self.deck.draw(address)
         if card in ("greylisted", "drops before it takes"):
             self.deck.happened[card] += 1
             if card == "greylisted":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from activities.interface import complaint_id
 from faults import receiver, subscriptions
 from faults.between import asked
+from faults.erasures import Words
 from faults.farewells import Farewells
 from faults.feed import Feed
 from faults.groups import Groups
@@ -27,6 +29,7 @@ from faults.players import Played
 from faults.post import Received
 from faults.robots import ROBOTS
 from rules.access import Grant
+from rules.circular import Circular, letter
 from rules.commands import Command
 from rules.events import TO_ACT_ON
 from rules.law import InForce
@@ -55,6 +58,21 @@ AND NOT EXISTS (
 )
 """
 """Who may have nothing to do with which complaint, and since when everybody can know; without what was corrected."""
+
+LEFT_OF_WORDS = """
+SELECT c.id,
+  ARRAY(SELECT pg_xact_commit_timestamp(xmin) FROM ledger WHERE stream = 'privacy/' || c.id AND type = 'erased'),
+  ARRAY(SELECT pg_xact_commit_timestamp(xmin) FROM ledger WHERE stream = 'privacy/' || c.id AND type = 'forgotten'),
+  ARRAY(SELECT pg_xact_commit_timestamp(xmin) FROM content WHERE stream = 'complaint/' || c.id),
+  EXISTS (SELECT FROM content_keys WHERE stream = 'complaint/' || c.id AND wraps IS NOT NULL),
+  (SELECT pg_xact_commit_timestamp(xmin) FROM ledger WHERE stream = 'complaint/' || c.id ORDER BY seq LIMIT 1),
+  (SELECT pg_xact_commit_timestamp(xmin) FROM ledger WHERE stream = 'complaint/' || c.id ORDER BY seq DESC LIMIT 1)
+FROM complaints c WHERE c.id = ANY(:erased)
+"""
+"""What `faults.erasures.Words` asks for, but for the histories."""
+
+LISTS_LAG = 120.0
+"""Seconds in which Temporal has deleted what it was told to."""
 
 
 @dataclass
@@ -92,6 +110,9 @@ class Results:
     """Of circulars, that a complaint took."""
     anew: int = 0
     """Complaints under the second version of their contract."""
+    erased: int = 0
+    erased_in_midst: int = 0
+    """Complaints that went on after their erasure."""
     misses: int = 0
     rungs: int = 0
     latest_rung: timedelta = timedelta()
@@ -109,9 +130,11 @@ class Left:
     """The receiver of webhooks, with what it was told."""
     outages: list[datetime]
     """When a machine was killed, or one of ours."""
-    letters: dict[str, Command]
-    """The circulars, by the key that each complaint gets them under."""
+    circulars: dict[str, Circular]
+    """By their ids."""
     grant: Grant
+    erased: list[str]
+    """Complaints whose words were erased."""
 
 
 async def results(folder: Path, engine: AsyncEngine, client: Client, left: Left) -> Results:
@@ -119,22 +142,27 @@ async def results(folder: Path, engine: AsyncEngine, client: Client, left: Left)
     found = Results()
     async with transaction(engine) as connection:
         ledgers = await _ledgers(connection)
+        sweeps = [Sweep(*row) for row in await connection.execute(select(*(circulars.c[n] for n in Sweep._fields)))]
+    told = {f"{CIRCULAR}{one.id}": letter(left.circulars[one.id], one.id, one.sent_at) for one in sweeps}
     laws = {one.story.complaint: one.story.tale.law for one in left.played if one.story.tale}
     for one in left.played:
         found.findings += [Finding(one.story.complaint, problem) for problem in one.problems]
         recorded, twin = ledgers.get(one.story.complaint, []), one.story.twin_of
-        sent = one.sent | left.letters | (asked(ledgers.get(twin, []), laws[twin], recorded) if twin else {})
+        sent = one.sent | told | (asked(ledgers.get(twin, []), laws[twin], recorded) if twin else {})
         before = len(found.findings)
-        _ledger(found, one, recorded, sent, left)
+        _ledger(found, one, recorded, sent, told, left.grant)
         if len(found.findings) > before or one.problems:
             _keep(folder, one, recorded)
         if one.start is not None:
+            if one.story.complaint in left.erased:
+                continue  # Temporal has forgotten it
             described = await client.get_workflow_handle(complaint_id(*one.story.complaint.split("/", 1))).describe()
             if described.status != WorkflowExecutionStatus.COMPLETED:
                 status = described.status.name if described.status else "unknown"
                 found.findings.append(Finding(one.story.complaint, f"its workflow is {status}, not completed"))
     await _mails(found, engine, left.received)
-    await _circulars(found, engine, ledgers, [key.removeprefix(CIRCULAR) for key in left.letters])
+    await _circulars(found, engine, ledgers, sweeps, list(left.circulars))
+    await _words(found, engine, client, left.erased)
     await _webhooks(found, engine, ledgers, left)
     found.findings += [Finding("the projections", str(one)) for one in await rebuild(engine, apply=False)]
     return found
@@ -162,8 +190,15 @@ def _keep(folder: Path, one: Played, recorded: list[Entry]) -> None:
         (folder / f"{one.story.opening['reference']}.{name}.jsonl").write_text(lines, encoding="utf-8")
 
 
-def _ledger(found: Results, one: Played, recorded: list[Entry], sent: Mapping[str, Command], left: Left) -> None:
-    """One complaint against its fault-free run."""
+def _ledger(
+    found: Results,
+    one: Played,
+    recorded: list[Entry],
+    sent: Mapping[str, Command],
+    told: Mapping[str, Command],
+    grant: Grant,
+) -> None:
+    """One complaint, which was sent these commands and told these letters, against its fault-free run."""
     complaint = one.story.complaint
     if one.start is None or one.story.tale is None:
         if recorded:
@@ -180,7 +215,7 @@ def _ledger(found: Results, one: Played, recorded: list[Entry], sent: Mapping[st
     numbers = {entry.key: entry.seq for entry in recorded if entry.key is not None}
     found.renumbered += sum(numbers.get(one.story.key(index)) != number for index, number in one.answers.items())
     try:
-        expected = _expected(one, law, recorded, left)
+        expected = _expected(one, law, recorded, told, grant)
     except Refused as refused:
         found.findings.append(Finding(complaint, f"without faults it could not have been told this: {refused}"))
         return
@@ -193,13 +228,15 @@ def _ledger(found: Results, one: Played, recorded: list[Entry], sent: Mapping[st
     found.findings += [Finding(complaint, line) for line in changed(expected, recorded, one.untold)]
 
 
-def _expected(one: Played, law: InForce, recorded: list[Entry], left: Left) -> list[Entry]:
+def _expected(
+    one: Played, law: InForce, recorded: list[Entry], told: Mapping[str, Command], grant: Grant
+) -> list[Entry]:
     """The fault-free ledger of what it was told: with the circulars that came, and without what came too late for what
     it answers. Raises Refused."""
     assert one.story.tale is not None
     alone = one.story.twin is None and not one.story.twin_of
-    if alone and (one.untold or any(entry.key in left.letters for entry in recorded)):
-        return retold(one.story, law, left.grant, recorded, left.letters, one.untold)
+    if alone and (one.untold or any(entry.key in told for entry in recorded)):
+        return retold(one.story, law, grant, recorded, told, one.untold)
     return one.story.tale.entries
 
 
@@ -266,21 +303,45 @@ def written(played: Sequence[Played]) -> set[str]:
 
 
 async def _circulars(
-    found: Results, engine: AsyncEngine, ledgers: Mapping[str, list[Entry]], sent: Sequence[str]
+    found: Results,
+    engine: AsyncEngine,
+    ledgers: Mapping[str, list[Entry]],
+    sweeps: Sequence[Sweep],
+    sent: Sequence[str],
 ) -> None:
     async with transaction(engine) as connection:
         recorded = {row[0].removeprefix(ledger.stream_of("")): row[1] for row in await connection.execute(text(OPENED))}
-        sweeps = await connection.execute(select(circulars.c.id, circulars.c.sent_at, circulars.c.finished_at))
         told = await connection.execute(select(letters.c.circular, letters.c.complaint, letters.c.outcome))
         judge = Letters(
             {complaint: entries for complaint, entries in ledgers.items() if complaint.startswith(f"{SWEPT}/")},
             recorded,
             sent,
-            [Sweep(*row) for row in sweeps],
+            sweeps,
             [Letter(*row) for row in told],
         )
     found.findings += judge.findings()
     found.circulars, found.letters = len(sent), sum(letter.outcome == "taken" for letter in judge.letters)
+
+
+async def _words(found: Results, engine: AsyncEngine, client: Client, erased: Sequence[str]) -> None:
+    async with transaction(engine) as connection:
+        left = (await connection.execute(text(LEFT_OF_WORDS), {"erased": list(erased)})).all()
+    runs = await asyncio.gather(*(_runs(client, row[0]) for row in left))
+    for words in (Words._make((*row, count)) for row, count in zip(left, runs, strict=True)):
+        found.findings += words.findings()
+        found.erased += 1
+        found.erased_in_midst += words.midst
+
+
+async def _runs(client: Client, complaint: str) -> int:
+    """How many histories Temporal holds of an erased complaint, once its lists have caught up."""
+    id_ = complaint_id(*complaint.split("/", 1))
+    deadline = asyncio.get_running_loop().time() + LISTS_LAG
+    while count := len([run async for run in client.list_workflows(f"WorkflowId = '{id_}'")]):
+        if asyncio.get_running_loop().time() > deadline:
+            break
+        await asyncio.sleep(0.5)
+    return count
 
 
 def _claim(message: str, entry: Entry) -> Claim:

@@ -81,7 +81,7 @@ class Robots:
 
     def choose(self, contract: str, call: Call) -> int | str | tuple[int, bytes]:
         """Let it stand in the group or not, and answer."""
-        card = self.deck.draw()
+        card = self.deck.draw(contract)
         answer, taken = GONE_WRONG.get(card, (200, True))
         self.deck.happened.update([card] if card else [])
         self.said.append(heard(contract, call, datetime.now(UTC), taken=taken))

@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from faults.deck import Deck
+from faults.eraser import Eraser
 from faults.injector import PARTING, SERVERS, Injected, Injector, Plan
 from faults.judge import Finding
 from faults.laws import NAMES, Laws, anew, contract, laws, people
@@ -95,7 +96,8 @@ async def run(
     pace: float = 1.0,
 ) -> Outcome:
     """Play so many stories, opened over `spread` seconds. With plans there is a storm, until all of them have happened.
-    In each story people act up to the `horizon`; `pace` is that of the injector, and a quicker run has no circulars.
+    In each story people act up to the `horizon`; `pace` is that of the injector, and a quicker run has no circulars and
+    one sweep of what is erased, at its end.
 
     More stories than asked for are played, at most thrice as many, while a point has not been reached yet, or a server
     has not done its worst.
@@ -105,9 +107,7 @@ async def run(
     hooks = _receiver(seed, complaints, wanted)
     decks = {SERVERS["mail"]: mail.deck, SERVERS["receiver"]: hooks.deck, "group robot": hooks.robots.deck}
     injector = Injector(seed, wanted or [], mail, hooks, pace)
-    await mail.start()
-    await hooks.start()
-    await injector.start()
+    await asyncio.gather(mail.start(), hooks.start(), injector.start())
     machines = Machines(folder, smtp_port=mail.port, points_port=injector.port)
     database = Database(machines.database)
     engine = create_engine(machines.database)
@@ -116,13 +116,15 @@ async def run(
         await asyncio.to_thread(upgrade, machines.database)
         grant, token = await _publish(engine, hooks)
         await machines.start_ours(SETTINGS if pace >= 1 else SETTINGS | BRIEF)
-        stage = Stage(machines.http_port, token, grant, database)
+        eraser = Eraser(machines.environment() | SETTINGS, database, seed)
+        stage = Stage(machines.http_port, token, grant, database, eraser.erase)
         pulse = Pulse(stage, seed)
         await pulse.start()
         address = f"127.0.0.1:{machines.temporal_port}"
         sweeps = Sweeps(address, machines.environment()["OMBUD_TASK_QUEUE"], SWEEP_EVERY)
         if pace >= 1:
             sweeps.start()
+            eraser.start()
         storm = asyncio.create_task(injector.run(machines, pulse)) if wanted is not None else None
         known = laws(datetime.now(UTC) + max(AHEAD, timedelta(seconds=spread / 2)))
         again = asyncio.create_task(_publish_anew(engine, known))
@@ -132,12 +134,12 @@ async def run(
             await asyncio.gather(storm, return_exceptions=True)
         await _calm(machines, mail, hooks)
         await sweeps.finish()
-        waiting = await _quiet(pulse, database, engine, len(sweeps.letters), say)
-        left = Left(played, mail.received, hooks, injector.outages, sweeps.letters, grant)
+        waiting = await _quiet(pulse, database, engine, len(sweeps.sent), say)
+        waiting += await eraser.finish()
+        left = Left(played, mail.received, hooks, injector.outages, sweeps.sent, grant, eraser.erased)
         found = await _judged(results(folder, engine, await connect(address), left))
-        found.findings += waiting + _anew(found, played, known, await again)
+        found.findings += waiting + _anew(found, played, known, await again) + unreached(injector, decks, wanted)
         found.findings += await _pulse_findings(pulse, database)
-        found.findings += unreached(injector, decks, wanted)
         await stage.close()
     finally:
         await engine.dispose()

@@ -61,6 +61,8 @@ class Story:
     """An opening that nobody takes: the clock of its sender is an hour ahead."""
     steps: list[Step] = field(default_factory=list)
     tale: Tale | None = None
+    erased: timedelta | None = None
+    """When somebody asks for the erasure of what was said, counted from the opening."""
     twin: Story | None = None
     """The complaint that this one is merged into, in a story of two."""
     twin_of: str = ""

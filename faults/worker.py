@@ -15,7 +15,7 @@ from activities.mailer import Mailer
 from activities.post import PostOffice
 from activities.webhooks import Dispatcher
 from faults.points import PATIENCE, after, before
-from storage import circulars, recording, registry
+from storage import circulars, erasure, recording, registry
 
 
 def install() -> None:
@@ -33,6 +33,7 @@ def install() -> None:
     parcels.deliver = after("delivered", parcels.deliver)
     Dispatcher._pause = before("gone", Dispatcher._pause)  # type: ignore[method-assign]  # noqa: SLF001
     circulars.answered = before("gathered", circulars.answered)
+    erasure.forgotten = before("forgetting", erasure.forgotten)
     PostOffice._record = after("settled", PostOffice._record)  # type: ignore[method-assign]  # noqa: SLF001
 
 

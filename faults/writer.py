@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from faults.laws import NAMES, SWEPT, Laws
+from faults.laws import NAMES, OUTAGE, SWEPT, Laws
 from faults.pen import HORIZON, Pen, Time
 from faults.stories import Story
 from faults.tale import Tale
@@ -27,6 +27,8 @@ OF_TWO: tuple[str, ...] = (
 )
 OF_TWO += ("customer_writes", "no_reply_needed", "acknowledge", "request", "answer_request", "confirm_report")
 """What people do besides. Nothing in it waits for a mail, and nothing but the merging ends a complaint."""
+ERASED = 11
+"""Of so many stories one is erased, in its midst or soon after."""
 PAIRS = 0.15
 """The part of the stories that are of two complaints."""
 
@@ -53,12 +55,16 @@ class Writer:
             "content": f"It does not work, for the {number}th time.",
             **random.choice(OPENINGS),
         }
+        if name == SWEPT and number // len(NAMES) % 2:
+            opening["incident"] = OUTAGE
         if not refused and name != SWEPT and random.random() < PAIRS:
             return self._pair(number, opening, began, random)
         story = Story(number, opening, began, random.random() < 0.2, refused)
         if not refused:
             tale = self._tale(story)
             Pen(story, random, self._grant, tale, Time(began, tale)).write(self._horizon)
+            if number % ERASED == ERASED - 1:
+                story.erased = self._horizon * random.uniform(0.05, 1.5)
         return story
 
     def _pair(self, number: int, opening: dict[str, Any], began: datetime, random: Random) -> Story:
@@ -94,7 +100,7 @@ def _write_pair(one: Pen, other: Pen, time: Time, random: Random, horizon: timed
         else:
             random.choice((one, other)).tell(random.choice(OF_TWO))
     if not merged and not parted:
-        time.pass_(timedelta(seconds=0.5))  # players tell in the order of the times
+        time.pass_(timedelta(seconds=1))
         one.join("merge", other)
     one.send()
     other.send()

@@ -13,7 +13,6 @@ from temporalio.client import (
     ScheduleDescription,
     ScheduleUpdate,
     ScheduleUpdateInput,
-    WorkflowExecutionStatus,
 )
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -24,6 +23,7 @@ from rules.contract import Contract
 from rules.coverage import awaited
 from rules.notices import Outcome
 from starter.canary import schedule_id
+from starter.reconcile.carriers import Carrier, carrier, replace
 from starter.reconcile.complaints import each
 from starter.reconcile.damage import Damage
 from starter.reconcile.tails import effective
@@ -97,15 +97,12 @@ class Around:
             behind = await unclaimed.behind(connection, now)
             waiting = await unclaimed.who_waits(connection, behind)
             nobody = await unclaimed.unmanned(connection, behind)
-        asleep = [
-            person
-            for person, runs in zip(waiting, await each([post_id(p) for p in waiting], self._runs), strict=True)
-            if not runs
-        ]
+        posts = await each([post_id(person) for person in waiting], self._carrier)
 
-        async def wake(person: str) -> str:
+        async def wake(person: str, post: Carrier) -> str:
+            ended = await replace(self._client, post_id(person), post)
             await poke(self._client, self._task_queue, person)
-            return "its Post was started"
+            return f"{ended}its Post was started"
 
         async def tell(one: unclaimed.Unmanned) -> str:
             outcome = Outcome(notice=one.notice, accepted=False, at=now, reason=one.reason)
@@ -117,7 +114,9 @@ class Around:
             return f"since {since:%Y-%m-%d %H:%M:%S} UTC" if since else "a message, or what became of one"
 
         found: list[tuple[Damage, Heal | None]] = [
-            (Damage("mail waits", person, what(person)), partial(wake, person)) for person in asleep
+            (Damage("mail waits", person, f"{what(person)}{post.said}"), partial(wake, person, post))
+            for person, post in zip(waiting, posts, strict=True)
+            if not post.works
         ]
         told = ((Damage("nobody told of", one.notice, one.reason), partial(tell, one)) for one in nobody)
         return [*found, *told]
@@ -164,19 +163,22 @@ class Around:
                 for hook in active
                 if (since := await feed.waiting_since(connection, hook.contract, hook.position, hook.events))
             ]
-        running = await each([webhook_id(hook.id) for hook, _ in late], self._runs)
+        carriers = await each([webhook_id(hook.id) for hook, _ in late], self._carrier)
 
-        async def wake(webhook: str) -> str:
+        async def wake(webhook: str, sender: Carrier) -> str:
+            ended = await replace(self._client, webhook_id(webhook), sender)
             await poke_webhook(self._client, self._task_queue, webhook)
-            return "it was started"
+            return f"{ended}it was started"
 
         return [
             (
-                Damage("webhook waits", f"{hook.id} {hook.origin}", f"since {since:%Y-%m-%d %H:%M:%S} UTC"),
-                partial(wake, hook.id),
+                Damage(
+                    "webhook waits", f"{hook.id} {hook.origin}", f"since {since:%Y-%m-%d %H:%M:%S} UTC{sender.said}"
+                ),
+                partial(wake, hook.id, sender),
             )
-            for (hook, since), runs in zip(late, running, strict=True)
-            if not runs
+            for (hook, since), sender in zip(late, carriers, strict=True)
+            if not sender.works
         ]
 
     async def schedules(self) -> list[tuple[Damage, Heal | None]]:
@@ -219,14 +221,8 @@ class Around:
                 raise
             return None
 
-    async def _runs(self, workflow_id: str) -> bool:
-        try:
-            described = await self._client.get_workflow_handle(workflow_id).describe()
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return False
-        return described.status == WorkflowExecutionStatus.RUNNING
+    async def _carrier(self, workflow_id: str) -> Carrier:
+        return await carrier(self._client, workflow_id)
 
 
 def _stale(described: ScheduleDescription, workflow: str, task_queue: str) -> str:

@@ -8,13 +8,13 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
-from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client
 
 from activities.interface import circular_id
 from rules.circular import Circular
 from rules.ledger import digest
 from starter.circulars import begin
+from starter.reconcile.carriers import Carrier, carrier, replace
 from starter.reconcile.complaints import each
 from starter.reconcile.damage import Damage
 from storage import circulars, standing
@@ -44,18 +44,20 @@ class Circulars:
             open_ = await standing.unfinished(connection, now - standing.GRACE)
         if not open_:
             return []
-        ends = await each([circular_id(id_) for id_, _ in open_], self._end)
+        carriers = await each([circular_id(id_) for id_, _ in open_], partial(carrier, self._client))
         remembers = await self._retention()
         found: list[tuple[Damage, Callable[[], Awaitable[str]] | None]] = []
-        for (id_, sent_at), end in zip(open_, ends, strict=True):
-            if end is WorkflowExecutionStatus.RUNNING:
+        for (id_, sent_at), there in zip(open_, carriers, strict=True):
+            if there.works:
                 continue
-            if end is not None:
-                found.append((Damage("circular stopped", id_, f"not finished, and {end.name.lower()}", ENDED), None))
+            if there.status is not None and not there.failing:
+                ended = f"not finished, and {there.status.name.lower()}"
+                found.append((Damage("circular stopped", id_, ended, ENDED), None))
                 continue
-            start = await self._start(id_) if now - sent_at < remembers else None
-            damage = Damage("circular stopped", id_, "not finished, and runs nowhere", "" if start else AGAIN)
-            found.append((damage, partial(self._go_on, id_, start) if start else None))
+            start = await self._start(id_) if there.failing or now - sent_at < remembers else None
+            said = f"not finished{there.said}" if there.failing else "not finished, and runs nowhere"
+            damage = Damage("circular stopped", id_, said, "" if start else AGAIN)
+            found.append((damage, partial(self._go_on, id_, start, there) if start else None))
         return found
 
     async def _start(self, id_: str) -> Circular | None:
@@ -69,20 +71,11 @@ class Circulars:
             return None
         return start if head and digest(start) == head["digest"] else None
 
-    async def _go_on(self, id_: str, start: Circular) -> str:
+    async def _go_on(self, id_: str, start: Circular, there: Carrier) -> str:
         """Whoever answered before gives the same answer; whoever was not told is told now."""
+        ended = await replace(self._client, circular_id(id_), there)
         await begin(self._client, self._task_queue, start, id_)
-        return "started again; those who answered are not told twice"
-
-    async def _end(self, workflow_id: str) -> WorkflowExecutionStatus | None:
-        """How it stands; nothing where Temporal knows nothing of it."""
-        try:
-            described = await self._client.get_workflow_handle(workflow_id).describe()
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return None
-        return described.status
+        return f"{ended}it was started again; those who answered are not told twice"
 
     async def _retention(self) -> timedelta:
         """How long Temporal remembers what has ended."""

@@ -17,10 +17,22 @@ from faults.points import OF_GATEWAY, OF_WORKER, POINTS
 from faults.post import TALKS, MailServer, Received
 from faults.receiver import GONE_WRONG, Hooks
 from faults.run import unreached
-from faults.stories import NUMBERS, Story, as_sent
+from faults.stories import NUMBERS, PROOF, Story, as_sent
+from faults.tale import Tale
 from faults.writer import Writer
 from rules.access import Grant
-from rules.commands import BETWEEN, COMMANDS, Command, OpenComplaint
+from rules.commands import (
+    BETWEEN,
+    COMMANDS,
+    Acknowledge,
+    Answer,
+    Command,
+    CustomerWrites,
+    NoReplyNeeded,
+    OpenComplaint,
+)
+from rules.decide import decide, tick
+from rules.divergence import go_on
 from rules.fold import fold
 from rules.ledger import Entry
 
@@ -329,3 +341,59 @@ def test_every_command_is_part_of_the_stories() -> None:
     twins = [story.twin.tale for story in stories if story.twin is not None]
     heard = {entry.data.get("command") for tale in twins if tale is not None for entry in tale.entries}
     assert set(BETWEEN) <= heard
+
+
+def test_an_acknowledgement_that_a_run_heard_before_what_one_that_died_recorded_answers_less() -> None:
+    """It lacks what the last record before it tells, and nothing else; what was on record longer it has to answer."""
+    law = LAWS.first["storm-a"]
+    opening = {"contract": "storm-a", "reference": "R-1", "channel": "phone", "content": "It does not work."}
+    opening |= {"kind": "complaint", "category": "product", "level": "2", "received_at": BEGAN.isoformat()}
+    start = GRANT.opening(OpenComplaint.model_validate(opening))
+    tale = Tale(law, start, BEGAN)
+    acknowledge = Acknowledge.model_validate({"by": {"role": "handler.owner"}, "key": "a-1"})
+    tale.live(BEGAN + 5 * SECOND)
+    fewer = decide(tale.case, law, acknowledge, BEGAN + 6 * SECOND, "a-1", "http")
+    alone = len(tale.entries)
+    tale.live(BEGAN + 20 * SECOND)
+    # All of it in one record, by a run that died; the next one heard the acknowledgement first.
+    at = tale.entries[-1].recorded_at
+    dead = tick(fold(tale.entries[:alone]), law, at).entries
+    ledger = [*tale.entries[:alone], *dead]
+    found = [*ledger, *go_on(ledger, fewer.entries, {}, law, at + SECOND).entries]
+    (answer,) = [entry for entry in found if entry.type == "acknowledged"]
+    owners = {notice.key for entry in ledger for notice in entry.notices if notice.role == "handler.owner"}
+    assert set(answer.data["notices"]) < owners
+    assert step_by_step(found, start, law, {"a-1": acknowledge}) is None
+    nothing = answer.model_copy(update={"data": answer.data | {"notices": []}})
+    less = [nothing if entry is answer else entry for entry in found]
+    assert step_by_step(less, start, law, {"a-1": acknowledge}) is not None
+
+
+def test_a_clock_whose_end_was_heard_before_its_due_was_judged_may_end_without_a_miss() -> None:
+    """Where somebody looked in between it is missed, and what is told later refutes that."""
+    law = LAWS.first["storm-d"]
+    opening = {"contract": "storm-d", "reference": "R-1", "kind": "enquiry", "channel": "phone", "content": "Why?"}
+    start = GRANT.opening(OpenComplaint.model_validate(opening | {"received_at": BEGAN.isoformat()}))
+    wrote = CustomerWrites.model_validate({"text": "And?", "by": {"role": "complainant"}, "evidence": PROOF})
+    due = BEGAN + 9 * SECOND
+    acts: list[tuple[Command, datetime]] = [
+        (wrote, BEGAN + 2 * SECOND),
+        (NoReplyNeeded.model_validate({"occurred_at": due - 4 * SECOND, "text": "Words."}), due + SECOND / 2),
+        (Answer.model_validate({"occurred_at": due - 2 * SECOND, "text": "Because."}), due + 4 * SECOND),
+    ]
+
+    def played(lag: timedelta) -> list[Entry]:
+        tale = Tale(law, start, BEGAN)
+        tale.served = lambda at: at + lag  # type: ignore[method-assign]
+        for number, (act, at) in enumerate(acts):
+            tale.tell(act.model_copy(update={"key": f"a-{number}"}), at)
+        return tale.entries
+
+    expected, found = played(ZERO), played(SECOND)
+    kinds = [
+        [entry.type for entry in entries if entry.data.get("clock") == "message_reply#1"]
+        for entries in (expected, found)
+    ]
+    assert "miss_refuted" in kinds[0]
+    assert "clock_missed" not in kinds[1]
+    assert changed(expected, found) == []

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.ports import free_port
 from faults import machines, players, run
+from faults.eraser import Eraser
 from faults.machines import Machine, NotServingError
 from faults.players import Database, Played, Stage
 from faults.quiet import restless
@@ -85,7 +86,7 @@ class Deaf(Stage):
     """Nothing ever comes true, and what is told is noted."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(free_port(), "token", GRANT, database)
+        super().__init__(free_port(), "token", GRANT, database, Eraser({}, database, 1).erase)
         self.told: list[str] = []
 
     async def _true(self, query: str, *_arguments: Any, within: float = 0) -> bool:
@@ -126,7 +127,7 @@ async def test_an_acknowledgement_of_what_is_answered_by_then_is_told_in_vain(
     case.live("2026-03-02 10:20")
     case.tell("acknowledge", "2026-03-02 10:21", by={"role": "handler.manager"})
     await on_record(engine, Vault(bytes(range(32))), case)
-    stage = Refusing(free_port(), "token", GRANT, database)
+    stage = Refusing(free_port(), "token", GRANT, database, Eraser({}, database, 1).erase)
     story = Writer(1, LAWS, GRANT).write(54, BEGAN)
     story.opening |= {"contract": "small", "reference": "R-1"}
     played = Played(story)
@@ -147,10 +148,31 @@ async def test_a_story_that_does_not_go_on_is_given_up(database: Database, monke
             return True
 
     monkeypatch.setattr(players, "STORY_WITHIN", 0.05)
-    stage = Stuck(free_port(), "token", GRANT, database)
+    stage = Stuck(free_port(), "token", GRANT, database, Eraser({}, database, 1).erase)
     played = await stage.play(Writer(1, LAWS, GRANT), 54)
     assert played[0].problems == ["its story did not end within 0.05 seconds"]
     await stage.close()
+
+
+async def test_an_erasure_that_is_never_done_is_a_problem_of_its_story(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what the command said; and a run in which nothing was erased shows nothing about it."""
+    monkeypatch.setattr("faults.eraser.PATIENCE", 0)
+    monkeypatch.setattr("faults.eraser.LAST_WITHIN", 0.1)
+    away = f"127.0.0.1:{free_port()}"
+    where = {
+        "OMBUD_DATABASE_URL": f"postgresql+asyncpg://ombud:x@{away}/ombud",
+        "OMBUD_TASK_QUEUE": "storm",
+        "TEMPORAL_ADDRESS": away,
+    }
+    asked = Eraser(where, database, 1)
+    said = await asked.erase("small/R-1")
+    assert said.startswith("its erasure was not done within 0 seconds: ")
+    assert "Traceback" not in said
+    assert asked.erased == []
+    (finding,) = await asked.finish()
+    assert str(finding) == "the erasures: the last sweep did not end within 0.1 seconds"
 
 
 async def test_a_machine_that_does_not_come_up_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +205,6 @@ async def test_the_last_circular_is_not_waited_for_for_ever(monkeypatch: pytest.
     monkeypatch.setattr("faults.sweeps.LAST_WITHIN", 0.3)
     sweeps = Sweeps(f"127.0.0.1:{free_port()}", "storm", 0.01)
     sweeps.start()
-    await eventually(lambda: sweeps.letters)
+    await eventually(lambda: sweeps.sent)
     await sweeps.finish()
-    assert list(sweeps.letters) == ["circular/sweep-1"]
+    assert list(sweeps.sent) == ["sweep-1"]
