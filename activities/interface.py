@@ -194,7 +194,7 @@ class Swept(Value):
     held: int = 0
     """Due and left alone, since a hold keeps them."""
     forgotten: int = 0
-    """Erased complaints whose histories are gone from Temporal as well."""
+    """Erased complaints whose histories Temporal was told to delete."""
     cursor: tuple[str, Instant, str] | None = None
     """Contract, closing and complaint to go on behind; nothing when the sweep is done."""
     behind: str = ""

@@ -19,7 +19,7 @@ class Words(NamedTuple):
     erased: Sequence[datetime]
     """When it was put on record."""
     forgotten: Sequence[datetime]
-    """When it was put on record that Temporal holds nothing of it any more."""
+    """When it was put on record that Temporal was told to delete all of it."""
     texts: Sequence[datetime]
     """Its texts, which nobody can read without a key."""
     key: bool
@@ -45,6 +45,6 @@ class Words(NamedTuple):
         if later := [at for at in self.texts if at > min(self.erased, default=at)]:
             yield Finding(self.complaint, f"it was erased, and {len(later)} texts were kept after that")
         if max(self.forgotten, default=self.opened) < self.ended:
-            yield Finding(self.complaint, "nothing on record says that Temporal has forgotten all of it")
+            yield Finding(self.complaint, "nothing on record says that Temporal was told to forget all of it")
         if self.runs:
             yield Finding(self.complaint, f"it was erased, and Temporal holds {self.runs} of its histories")

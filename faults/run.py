@@ -260,7 +260,10 @@ async def _judged(judging: Awaitable[Results]) -> Results:
 
 async def _pulse_findings(pulse: Pulse, database: Database) -> list[Finding]:
     """Every beat that was answered stands in the ledger, once."""
-    query = "SELECT count(*) || '/' || count(DISTINCT body ->> 'key') FROM ledger WHERE stream = $1 AND type = 'noted'"
+    query = (
+        "SELECT count(*) || '/' || count(DISTINCT body ->> 'key') FROM ledger "
+        "WHERE stream = $1 AND type = 'noted' AND starts_with(body ->> 'key', 'pulse-')"
+    )
     stands = await database.ask(query, f"complaint/{pulse.complaint}")
     wanted = f"{len(pulse.begun)}/{len(pulse.begun)}"
     return [] if stands == wanted else [Finding(pulse.complaint, f"notes on record {stands} instead of {wanted}")]

@@ -116,7 +116,7 @@ async def carriers(connection: AsyncConnection, complaint: str) -> list[str]:
 
 
 async def forgotten(connection: AsyncConnection, vault: Vault, complaint: str, by: Actor, now: datetime) -> None:
-    """Temporal holds nothing of an erased complaint any more."""
+    """Temporal was told to delete all that it holds of an erased complaint, and does so within minutes."""
     await put(connection, vault, complaint, "forgotten", by, now, {})
 
 

@@ -40,8 +40,8 @@ def test_an_erasure_that_left_nothing_is_no_finding() -> None:
         (GONE._replace(erased=[]), "its erasure is on record 0 times"),
         (GONE._replace(erased=[ERASED, FORGOTTEN]), "its erasure is on record 2 times"),
         (GONE._replace(texts=[OPENED, ERASED + SECOND, ENDED]), "2 texts were kept after that"),
-        (GONE._replace(forgotten=[]), "Temporal has forgotten all of it"),
-        (GONE._replace(forgotten=[ERASED + SECOND]), "Temporal has forgotten all of it"),
+        (GONE._replace(forgotten=[]), "Temporal was told to forget all of it"),
+        (GONE._replace(forgotten=[ERASED + SECOND]), "Temporal was told to forget all of it"),
         (GONE._replace(runs=2), "Temporal holds 2 of its histories"),
     ],
 )
