@@ -46,8 +46,9 @@ def go_on(
 ) -> Decision:
     """The complaint as its ledger has it, with the facts that were taken and are not in it yet.
 
-    Facts that the ledger holds already, under their key or word for word, are not taken twice. A fact that comes after
-    the ledger's closing, and that a closed complaint does not take, is put on record as refused.
+    Facts that the ledger holds already, under their key or word for word, are not taken twice. What was judged between
+    them is judged anew where it stood. A fact that comes after the ledger's closing, and that a closed complaint does
+    not take, is put on record as refused.
     """
     case = fold(stored)
     there: dict[tuple[Any, ...], list[int]] = {}
@@ -58,7 +59,12 @@ def go_on(
     entries: list[Entry] = []
     kept: dict[int, dict[str, str]] = {}
     for fact in pending:
-        if fact.type in JUDGED or fact.type == "opened" or fact.data.get("reason") == "silence":
+        if fact.type in JUDGED:
+            # Again, and here: an acknowledgement behind it may answer what it tells.
+            case, judged = settle(case, law, max(fact.recorded_at, stored[-1].recorded_at))
+            entries += judged
+            continue
+        if fact.type == "opened" or fact.data.get("reason") == "silence":
             continue
         moved = _moved(fact, case.seq + 1, places)
         if found := there.get(_said(moved)):

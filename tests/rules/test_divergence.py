@@ -64,6 +64,22 @@ def test_the_word_of_a_mail_server_is_nothing_to_refuse() -> None:
     assert go_on(recorded.entries, pending, {}, story.law, at("2026-03-02 10:11")).entries == []
 
 
+def test_an_acknowledgement_stays_behind_what_it_answers() -> None:
+    """A run judged a rung and heard its recipient; the ledger holds a note of a run before it. Put down in front of the
+    rung, the acknowledgement would answer nothing, and whoever gave it would be taken for silent (invariant 13)."""
+    recorded, again = opened(), opened()
+    recorded.tell("note", "2026-03-02 10:01", key="n")
+    begun = len(again.entries)
+    again.live("2026-03-02 10:08")
+    again.tell("acknowledge", "2026-03-02 10:09", by={"role": "handler.owner"}, key="k")
+    decision = go_on(recorded.entries, again.entries[begun:], {}, again.law, at("2026-03-02 10:10"))
+    assert types(decision.entries) == ["rung_reached", "acknowledged"]
+    assert decision.entries[0].recorded_at == at("2026-03-02 10:07:30")
+    (told,) = [notice for notice in decision.case.notices if notice.role == "handler.owner"]
+    assert told.acknowledged
+    assert fold([*recorded.entries, *decision.entries]) == decision.case
+
+
 def opened() -> Story:
     """An enquiry whose withdrawal can be taken back."""
     after = {"customer writes": "attach", "take back": "5 days"}
