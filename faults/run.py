@@ -149,8 +149,14 @@ async def run(
         mail.refuse()
         await hooks.stop()
     seconds = asyncio.get_running_loop().time() - began
-    troubles = Counter({f"{name} {what}": n for name, deck in decks.items() for what, n in deck.happened.items()})
+    troubles = _troubles(decks, eraser)
     return Outcome(found, len(played), stage.figures, injector.injected, injector.reached, troubles, seconds)
+
+
+def _troubles(decks: Mapping[str, Deck], eraser: Eraser) -> Counter[str]:
+    """What went wrong besides the kills of machines."""
+    of_servers = {f"{name} {what}": n for name, deck in decks.items() for what, n in deck.happened.items()}
+    return Counter(of_servers | {"erasure killed, once it is on record": eraser.broken_off})
 
 
 def _receiver(seed: int, complaints: int, wanted: list[Plan] | None) -> Hooks:
