@@ -202,14 +202,14 @@ async def test_a_registration_of_nothing_sets_its_reference_free(
     """A crash between registration and first entry: the start stands among the rejects and can be sent again."""
     monkeypatch.setattr(standing, "GRACE", timedelta())
     now = datetime.now(UTC)
-    claim = registry.Claim("maintenance-service", "N-1", "0" * 64, "a run that is lost", now, now)
+    claim = registry.Claim("maintenance-service", "NEVER-1", "0" * 64, "a run that is lost", now, now)
     async with transaction(settled.engine) as connection:
         assert (await registry.register(connection, [claim]))[0].standing == "new"
-    assert found(await run()) == {("never begun", "maintenance-service/N-1")}
+    assert found(await run()) == {("never begun", "maintenance-service/NEVER-1")}
     await healed(run)
-    (reject,) = await settled.rows("SELECT reason FROM rejects WHERE reference = 'N-1'")
+    (reject,) = await settled.rows("SELECT reason FROM rejects WHERE reference = 'NEVER-1'")
     assert "lost before it began" in reject["reason"]
-    handle = await settled.open("maintenance-service", "N-1", level="2")
+    handle = await settled.open("maintenance-service", "NEVER-1", level="2")
     await handle.execute_update("note", {"text": "Opened after all."})
 
 
