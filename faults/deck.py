@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from random import Random
 
 MOST = 4
+"""Talks that go wrong in a row with one whose name is given."""
 
 
 class Deck:

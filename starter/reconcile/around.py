@@ -97,7 +97,7 @@ class Around:
             behind = await unclaimed.behind(connection, now)
             waiting = await unclaimed.who_waits(connection, behind)
             nobody = await unclaimed.unmanned(connection, behind)
-        posts = await each([post_id(person) for person in waiting], self._carrier)
+        posts = await each([post_id(person) for person in waiting], partial(carrier, self._client))
 
         async def wake(person: str, post: Carrier) -> str:
             ended = await replace(self._client, post_id(person), post)
@@ -163,7 +163,7 @@ class Around:
                 for hook in active
                 if (since := await feed.waiting_since(connection, hook.contract, hook.position, hook.events))
             ]
-        carriers = await each([webhook_id(hook.id) for hook, _ in late], self._carrier)
+        carriers = await each([webhook_id(hook.id) for hook, _ in late], partial(carrier, self._client))
 
         async def wake(webhook: str, sender: Carrier) -> str:
             ended = await replace(self._client, webhook_id(webhook), sender)
@@ -220,9 +220,6 @@ class Around:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             return None
-
-    async def _carrier(self, workflow_id: str) -> Carrier:
-        return await carrier(self._client, workflow_id)
 
 
 def _stale(described: ScheduleDescription, workflow: str, task_queue: str) -> str:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import pytest
 from temporalio.service import RPCError
+from temporalio.testing import ActivityEnvironment
 
-from activities.interface import retention_id
+from activities.circulars import Circulars
+from activities.interface import Addressing, retention_id
 from activities.schedule import keep_schedules
+from rules.circular import Circular
+from rules.ledger import digest
 from starter.client import Ombud
 from starter.reconcile.damage import Report
 from starter.reconcile.run import Wanted, reconcile
@@ -41,6 +46,14 @@ def run(settled: System) -> Reconcile:
         return await reconcile(ombud, settled.engine, Vault(settled.settings.keyring), how)
 
     return once
+
+
+async def addressed(system: System, id_: str, circular: Circular, sent_at: datetime) -> Circulars:
+    """Write down who is told of a circular, and no more; what would go on with it."""
+    office = Circulars(system.engine, system.client, system.settings)
+    addressing = Addressing(id=id_, circular=circular, digest=digest(circular), sent_at=sent_at)
+    await ActivityEnvironment().run(office.address, addressing)
+    return office
 
 
 def found(report: Report) -> set[tuple[str, str]]:

@@ -11,16 +11,14 @@ from temporalio.client import ScheduleUpdate, ScheduleUpdateInput
 from temporalio.testing import ActivityEnvironment
 
 import activities.post
-from activities.circulars import Circulars
-from activities.interface import Addressing, Sending, post_id, retention_id, webhook_id
+from activities.interface import Sending, post_id, retention_id, webhook_id
 from rules.circular import Circular, letter
 from rules.events import EVENTS
-from rules.ledger import digest
 from rules.values import Actor
 from storage import circulars, crowds, feed, recording, registry, standing, webhooks
 from storage.content import Vault
 from storage.database import transaction
-from tests.reconcile.conftest import Reconcile, found, healed, quiet
+from tests.reconcile.conftest import Reconcile, addressed, found, healed, quiet
 from tests.support.damage import as_of, everything
 from tests.support.recorded import published
 from tests.support.smtp import NO_SUCH_USER, TRY_LATER, SmtpSink
@@ -245,9 +243,7 @@ async def test_a_circular_that_was_lost_goes_on(
     await eventually(lambda: settled.rows("SELECT 1 FROM complaints HAVING count(*) = 2"))
     start = Circular(incident="I-7", command="note", body={"text": "We look into it."}, by=Actor(role="handler"))
     sent_at = datetime.now(UTC)
-    office = Circulars(settled.engine, settled.client, settled.settings)
-    addressing = Addressing(id="c-7", circular=start, digest=digest(start), sent_at=sent_at)
-    await ActivityEnvironment().run(office.address, addressing)
+    office = await addressed(settled, "c-7", start, sent_at)
     letter_ = letter(start, "c-7", sent_at)
     monkeypatch.setattr("activities.circulars.ROUND", 1)
     sending = Sending(id="c-7", command="note", body=letter_.model_dump(mode="json", exclude_none=True))
@@ -272,11 +268,9 @@ async def test_a_circular_that_somebody_ended_is_left_alone(
     monkeypatch.setattr(standing, "GRACE", timedelta())
     await _opened(settled, incident="I-7")
     await eventually(lambda: settled.rows("SELECT 1 FROM complaints"))
-    office = Circulars(settled.engine, settled.client, settled.settings)
     start = Circular(incident="I-7", command="note", body={"text": "Wrong words."}, by=Actor(role="handler"))
     for id_, sent_at in (("c-8", datetime.now(UTC)), ("c-9", datetime.now(UTC) - timedelta(days=4000))):
-        addressing = Addressing(id=id_, circular=start, digest=digest(start), sent_at=sent_at)
-        await ActivityEnvironment().run(office.address, addressing)
+        await addressed(settled, id_, start, sent_at)
     handle = await settled.client.start_workflow("Circular", id="circular/c-8", task_queue="nobody-works-here")
     await handle.terminate("wrong words")
     applied = await run(apply=True)

@@ -10,20 +10,17 @@ from typing import Any
 import pytest
 from temporalio import workflow
 from temporalio.client import WorkflowExecutionStatus
-from temporalio.testing import ActivityEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from activities.circulars import Circulars
-from activities.interface import Addressing, circular_id, post_id, webhook_id
+from activities.interface import circular_id, post_id, webhook_id
 from rules.circular import Circular
 from rules.events import EVENTS
-from rules.ledger import digest
 from rules.values import Actor
 from starter.reconcile.damage import Damage
 from storage import standing, webhooks
 from storage.content import Vault
 from storage.database import transaction
-from tests.reconcile.conftest import Reconcile
+from tests.reconcile.conftest import Reconcile, addressed
 from tests.support.smtp import TRY_LATER, SmtpSink
 from tests.support.system import System
 from tests.support.wait import eventually
@@ -102,14 +99,12 @@ async def test_a_sender_of_events_that_cannot_go_on_is_replaced(settled: System,
 async def test_a_circular_that_cannot_go_on_is_replaced(
     settled: System, run: Reconcile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is sent on as it was; whoever terminates one in the Web UI means it, and `--apply` does not."""
+    """It is sent on as it was, though it is ended for that: only whoever ends one in the Web UI means it."""
     monkeypatch.setattr(standing, "GRACE", timedelta())
     await opened(settled, incident="I-7")
     await eventually(lambda: settled.rows("SELECT 1 FROM complaints"))
-    office = Circulars(settled.engine, settled.client, settled.settings)
     start = Circular(incident="I-7", command="note", body={"text": "We look into it."}, by=Actor(role="handler"))
-    addressing = Addressing(id="c-7", circular=start, digest=digest(start), sent_at=datetime.now(UTC))
-    await ActivityEnvironment().run(office.address, addressing)
+    await addressed(settled, "c-7", start, datetime.now(UTC))
     async with held_up(settled, circular_id("c-7")):
         assert (await found(run, "circular stopped")).where == "c-7"
         applied = await run(apply=True)
