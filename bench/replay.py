@@ -16,9 +16,14 @@ from temporalio.worker import Replayer
 
 from wire.client import DATA_CONVERTER
 from worker import LIGHT
+from workflows.canary import Canary
 from workflows.circular import Circular
 from workflows.complaint import Complaint
+from workflows.post import Post
+from workflows.retention import Retention
+from workflows.webhook import Webhook
 
+WORKFLOWS = [Canary, Circular, Complaint, Post, Retention, Webhook]
 HISTORIES = sorted((Path(__file__).parents[1] / "tests" / "histories").glob("*/*.json"))
 
 
@@ -31,7 +36,7 @@ def recorded(file: Path) -> WorkflowHistory:
 
 async def measure(history: WorkflowHistory, times: int) -> list[float]:
     """Seconds of each replay."""
-    replayer = Replayer(workflows=[Circular, Complaint], data_converter=DATA_CONVERTER, workflow_runner=LIGHT)
+    replayer = Replayer(workflows=WORKFLOWS, data_converter=DATA_CONVERTER, workflow_runner=LIGHT)
     took = []
     for _ in range(times + 1):
         began = time.perf_counter()
