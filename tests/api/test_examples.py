@@ -47,14 +47,16 @@ async def test_the_node_example_runs(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "arguments"), [("java", ["Complaint.java"]), ("go", ["run", "complaint.go"])], ids=["Java", "Go"]
+    ("program", "arguments", "reference"),
+    [("java", ["Complaint.java"], "J-1"), ("go", ["run", "complaint.go"], "GO-1")],
+    ids=["Java", "Go"],
 )
-async def test_the_compiled_examples_run(api: Api, program: str, arguments: list[str]) -> None:
+async def test_the_compiled_examples_run(api: Api, program: str, arguments: list[str], reference: str) -> None:
     """So do those of Java and Go, where they are installed."""
     found = shutil.which(program)
     if found is None:
         pytest.skip(f"{program} is not installed")
     *options, file = arguments
-    said = await run(api, found, *options, str(EXAMPLES / file), "C-1")
-    assert "maintenance-service/C-1" in said.splitlines()[0]
+    said = await run(api, found, *options, str(EXAMPLES / file), reference)
+    assert f"maintenance-service/{reference}" in said.splitlines()[0]
     assert said.strip().splitlines()[-1] == "records: 1"
