@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import uvloop
 from temporalio.api.enums.v1 import IndexedValueType
@@ -25,7 +25,7 @@ from activities.between import Between
 from activities.canary import CanaryDesk
 from activities.circulars import Circulars
 from activities.erasing import Eraser
-from activities.interface import webhooks_queue
+from activities.interface import mails_queue, webhooks_queue
 from activities.mailer import Mailer
 from activities.post import PostOffice
 from activities.records import Records
@@ -48,13 +48,19 @@ from workflows.webhook import Webhook
 LOGGER = logging.getLogger("ombud.worker")
 
 WORKFLOW_TASKS = 16
-"""Workflow tasks at a time. Each holds a record in a local activity; more of them would only wait for each other."""
+"""Workflow tasks at a time. Each may hold a record in a local activity; more of them would only wait for each other."""
 
 LIGHT = Light()
 """How workflows run here; tests put the sandbox in its place."""
 
+MAILS = 100
+"""Persons who are written to at a time, each by one round."""
+
 CALLS = 50
 """Subscribers that are called at a time, each by one round."""
+
+GRACE = timedelta(seconds=20)
+"""For what is under way when the worker is to end."""
 
 UNREACHABLE = 3
 """Exit code when a server that a worker cannot do without does not answer."""
@@ -77,29 +83,23 @@ async def worker(client: Client, settings: Settings, runner: WorkflowRunner = LI
         posts = PostOffice(engine, client, Mailer(settings), settings)
         canary = CanaryDesk(engine, client, settings)
         hooks = Dispatcher(engine, client, settings)
-        outward = Worker(
-            client,
-            task_queue=webhooks_queue(settings.task_queue),
-            activities=hooks.activities,
-            graceful_shutdown_timeout=timedelta(seconds=20),
-            max_concurrent_activities=CALLS,
-            deployment_config=versioned(settings),
-        )
+        mails, webhooks = mails_queue(settings.task_queue), webhooks_queue(settings.task_queue)
         async with (
-            outward,
+            _outward(client, settings, mails, posts.activities, MAILS),
+            _outward(client, settings, webhooks, hooks.activities, CALLS),
             Worker(
                 client,
                 task_queue=settings.task_queue,
                 workflows=[Canary, Circular, Complaint, Post, Retention, Webhook],
                 activities=[
                     *records.activities,
-                    *posts.activities,
+                    posts.gathering.look,
                     *between.activities,
                     *canary.activities,
                     *circulars.activities,
                     *eraser.activities,
                 ],
-                graceful_shutdown_timeout=timedelta(seconds=20),
+                graceful_shutdown_timeout=GRACE,
                 max_concurrent_workflow_tasks=WORKFLOW_TASKS,
                 workflow_runner=runner,
                 max_cached_workflows=settings.worker_cache,
@@ -109,6 +109,18 @@ async def worker(client: Client, settings: Settings, runner: WorkflowRunner = LI
             yield running
     finally:
         await engine.dispose()
+
+
+def _outward(client: Client, settings: Settings, queue: str, activities: list[Any], most: int) -> Worker:
+    """Does so much at a time that waits for servers of others, on a queue of its own."""
+    return Worker(
+        client,
+        task_queue=queue,
+        activities=activities,
+        graceful_shutdown_timeout=GRACE,
+        max_concurrent_activities=most,
+        deployment_config=versioned(settings),
+    )
 
 
 def versioned(settings: Settings) -> WorkerDeploymentConfig | None:

@@ -58,6 +58,11 @@ def webhook_id(webhook: str) -> str:
     return f"webhook/{webhook}"
 
 
+def mails_queue(task_queue: str) -> str:
+    """The task queue of the talks with mail servers: slow ones keep no place from records."""
+    return f"{task_queue}/mails"
+
+
 def webhooks_queue(task_queue: str) -> str:
     """The task queue of the calls to subscribers: slow ones keep no place from records and mails."""
     return f"{task_queue}/webhooks"

@@ -87,8 +87,8 @@ class PostOffice:
 
     @property
     def activities(self) -> list[Any]:
-        """What a worker registers."""
-        return [self.deliver, self.gathering.look]
+        """What a worker registers for the mails."""
+        return [self.deliver]
 
     @activity.defn(name=DELIVER)
     async def deliver(self, person: str, gathered: bool = False) -> Delivered:

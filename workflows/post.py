@@ -11,7 +11,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.interface import DELIVER, LOOK, POKE, POST, Delivered
+    from activities.interface import DELIVER, LOOK, POKE, POST, Delivered, mails_queue
     from wire.labels import Label
 
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=10))
@@ -60,6 +60,7 @@ class Post:
             DELIVER,
             args=[person, True] if gathered else [person],
             result_type=Delivered,
+            task_queue=mails_queue(workflow.info().task_queue),
             start_to_close_timeout=timedelta(minutes=2),
             heartbeat_timeout=UNHEARD,
             retry_policy=RETRY,

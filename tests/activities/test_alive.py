@@ -29,6 +29,7 @@ from activities.interface import (
     Sending,
     Sent,
     circular_id,
+    mails_queue,
 )
 from tests.support.wait import eventually
 from workflows.circular import SILENCE, Circular
@@ -96,7 +97,10 @@ async def test_a_wish_to_stop_lets_what_is_under_way_end(
         return await alive(talk())
 
     queue = f"alive-{uuid.uuid4()}"
-    async with Worker(temporal_env.client, task_queue=queue, workflows=[Post], activities=[deliver]):
+    async with (
+        Worker(temporal_env.client, task_queue=queue, workflows=[Post]),
+        Worker(temporal_env.client, task_queue=mails_queue(queue), activities=[deliver]),
+    ):
         handle = await temporal_env.client.start_workflow(
             POST, "li.wei", id=f"post/{queue}", task_queue=queue, start_signal=POKE, start_signal_args=[False]
         )

@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.interface import DELIVER, LOOK, POKE, POST, Delivered, post_id
+from activities.interface import DELIVER, LOOK, POKE, POST, Delivered, mails_queue, post_id
 from tests.support.wait import eventually
 from workflows.post import Post
 
@@ -62,7 +62,10 @@ async def posting(client: Client, rounds: Rounds) -> AsyncIterator[Callable[...,
             POST, person, id=f"{post_id('li.wei')}/{queue}", task_queue=queue, start_signal=POKE, start_signal_args=args
         )
 
-    async with Worker(client, task_queue=queue, workflows=[Post], activities=[rounds.deliver, rounds.look]):
+    async with (
+        Worker(client, task_queue=queue, workflows=[Post], activities=[rounds.look]),
+        Worker(client, task_queue=mails_queue(queue), activities=[rounds.deliver]),
+    ):
         yield poke
 
 

@@ -37,6 +37,9 @@ class SmtpSink:
         self.port = 0
         self.messages: list[Mail] = []
         self.attempts = 0
+        self.go_on = asyncio.Event()
+        """While it is not set, DATA has no answer."""
+        self.go_on.set()
         self.default = OK
         """The answer when the script is empty."""
         self.refused: dict[str, str] = {}
@@ -75,6 +78,7 @@ class SmtpSink:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.attempts += 1
+        await self.go_on.wait()
         reply = self._script.popleft() if self._script else self.default
         if reply == DROP or reply.startswith("2"):
             message = message_from_bytes(envelope.original_content or b"", EmailMessage, policy=policy.default)

@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import make_url
 from temporalio.testing import WorkflowEnvironment
 
@@ -65,6 +66,28 @@ async def test_clocks_and_commands_go_on_while_nobody_can_record_or_send(
         assert [row["type"] for row in ledger].count("noted") == 4
         await handle.terminate()
     await proxy.cut()
+
+
+async def test_mail_servers_that_hang_keep_no_place_from_records(
+    temporal_env: WorkflowEnvironment, settings: Settings, smtp_sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many talks hang as a worker has at a time: what is commanded meanwhile comes on record all the same."""
+    monkeypatch.setattr("worker.MAILS", 1)
+    own = settings.model_copy(update={"task_queue": f"ombud-{uuid.uuid4().hex[:12]}"})
+    smtp_sink.go_on.clear()
+    async with running(temporal_env.client, own) as system:
+        await everybody(system)
+        async with transaction(system.engine) as connection:
+            await published(connection, law(obligations={"first_response": SECONDS}).contract)
+        handle = await system.open("small", "HANGS-1")
+        await eventually(lambda: _waiting(system, 3))
+        await eventually(lambda: smtp_sink.attempts)
+        await handle.execute_update("note", {"text": "Meanwhile."})
+        await eventually(lambda: system.rows("SELECT 1 FROM ledger WHERE type = 'noted'"), 10)
+        assert (smtp_sink.attempts, smtp_sink.messages) == (1, []), "the others wait for a place of their own"
+        smtp_sink.go_on.set()
+        await eventually(lambda: _accepted(system, 3))
+        await handle.terminate()
 
 
 async def _all_told(handle: Any) -> dict[str, Any] | None:
