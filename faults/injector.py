@@ -102,8 +102,11 @@ class Injector:
         """Everything that is planned, one after the other; then at random, until it is told to finish."""
         self._machines = machines
         while not self._finished:
-            plan = self.left.pop(0) if self.left else Plan(self._random.choice((*VICTIMS, "gateway", *SERVERS)), None)
-            if await self._inject(plan, pulse):
+            planned = self.left[:1]  # one that is under way is still to come: without stories nobody would reach it
+            plan = planned[0] if planned else Plan(self._random.choice((*VICTIMS, "gateway", *SERVERS)), None)
+            happened = await self._inject(plan, pulse)
+            del self.left[: len(planned)]
+            if happened:
                 await asyncio.sleep(self._pace * self._random.uniform(0.5, 2))
             else:
                 self.left.append(plan)
