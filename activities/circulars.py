@@ -40,6 +40,7 @@ from settings import Settings
 from storage import circulars, contracts, ledger
 from storage.content import MasterKeyError, Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
+from storage.settling import settle
 
 ROUND = 100
 """Letters in one round; what they came to is recorded when the round is over."""
@@ -113,6 +114,8 @@ class Circulars:
             return answer
 
         answers = await asyncio.gather(*(tell(complaint) for complaint in waiting))
+        # So that whoever looks once all have answered sees what they did.
+        await settle(self._engine, [(a.complaint, a.seq) for a in answers if a and a.seq is not None])
         async with self._transaction() as connection:
             await circulars.answered(connection, sending.id, [answer for answer in answers if answer])
             counts = await circulars.counts(connection, sending.id)

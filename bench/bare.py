@@ -1,8 +1,7 @@
 """What every figure is held against: a workflow of the same outward shape that does nothing.
 
-A start, a timer, two activities, one for the record and one for the mail; and an update, also one that has committed a
-row when it answers. `python -m bench.bare` is its worker, on the servers that the environment names, as the SDK sets it
-up by itself.
+A start, a timer, two activities, one for the record and one for the mail; and an update. `python -m bench.bare` is its
+worker, on the server that the environment names, as the SDK sets it up by itself.
 """
 
 from __future__ import annotations
@@ -17,11 +16,7 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-with workflow.unsafe.imports_passed_through():
-    import asyncpg
-
 QUEUE = "bare"
-POOL: list[asyncpg.Pool] = []
 
 
 @activity.defn
@@ -32,12 +27,6 @@ async def record(_text: str) -> None:
 @activity.defn
 async def mail(_text: str) -> None:
     """Stands for the mail."""
-
-
-@activity.defn
-async def commit(text: str) -> None:
-    """A row in a transaction, by the shortest way there is."""
-    await POOL[0].execute("INSERT INTO bare VALUES ($1)", text)
 
 
 @workflow.defn
@@ -60,22 +49,14 @@ class Bare:
         self.told += 1
         return self.told
 
-    @workflow.update
-    async def keep(self, body: dict[str, Any]) -> int:
-        self.told += 1
-        await workflow.execute_local_activity(commit, body["text"], start_to_close_timeout=timedelta(seconds=3))
-        return self.told
-
 
 async def main() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     client = await Client.connect(os.environ["TEMPORAL_ADDRESS"])
-    POOL.append(await asyncpg.create_pool(os.environ["OMBUD_DATABASE_URL"].replace("+asyncpg", "")))
-    await POOL[0].execute("CREATE TABLE IF NOT EXISTS bare (text text)")
     cache = int(os.environ["BARE_CACHE"])
     async with Worker(
-        client, task_queue=QUEUE, workflows=[Bare], activities=[record, mail, commit], max_cached_workflows=cache
+        client, task_queue=QUEUE, workflows=[Bare], activities=[record, mail], max_cached_workflows=cache
     ):
         print("working", flush=True)
         await stop.wait()

@@ -26,6 +26,7 @@ from temporalio.testing import WorkflowEnvironment
 from bench import trend
 from bench.stories import LIVES, Life
 from settings import Settings
+from storage.settling import settle
 from tests.support.postgres import cluster
 from tests.support.smtp import SmtpSink
 from tests.support.system import System, running
@@ -54,7 +55,8 @@ async def live(env: WorkflowEnvironment, system: System, life: Life) -> Workflow
     for step in life.steps:
         if step.wait:
             await env.fast_forward(handle, step.wait)
-        await handle.execute_update(step.command, step.body)
+        taken = await handle.execute_update(step.command, step.body)
+        await settle(system.engine, [(taken["complaint"], taken["seq"])])
         await eventually(lambda: _told(system))
     await handle.result()
     await eventually(lambda: _told(system))

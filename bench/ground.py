@@ -163,8 +163,7 @@ async def workers(at: Ground, count: int = 1, **settings: str) -> AsyncIterator[
 @asynccontextmanager
 async def bare_worker(at: Ground) -> AsyncIterator[Process]:
     """The worker of the bare workflow."""
-    where = {name: at.environment[name] for name in ("TEMPORAL_ADDRESS", "OMBUD_DATABASE_URL")}
-    environment = where | {"BARE_CACHE": str(CACHE)}
+    environment = {"TEMPORAL_ADDRESS": at.environment["TEMPORAL_ADDRESS"], "BARE_CACHE": str(CACHE)}
     start = process(
         sys.executable, "-m", "bench.bare", log=at.folder / "bare.log", ready="working", environment=environment
     )

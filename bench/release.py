@@ -40,6 +40,7 @@ from storage import webhooks
 from storage.content import Vault
 from storage.database import transaction
 from storage.migrate import needed
+from storage.settling import settle
 from tests.support.postgres import cluster
 from tests.support.receiver import Receiver
 from tests.support.smtp import SmtpSink
@@ -121,10 +122,10 @@ async def others(shelf: Shelf, settings: Settings) -> None:
         years = contract(knows=True).calendar.published
         start = replanning.circular("small", {YEAR: years[YEAR]}, LEAD, "Published.")
         await carry(ombud, start, "replan-release")
+        await eventually(lambda: system.rows("SELECT 1 FROM clocks WHERE replans > 0"))
         shelf.history("replanned", await handle.fetch_history())
         carried_round = system.client.get_workflow_handle(circular_id("replan-release"))
         shelf.history("circular", await carried_round.fetch_history())
-        await eventually(lambda: system.rows("SELECT 1 FROM clocks WHERE replans > 0"))
         shelf.ledger("replanned", await _ledger(system, handle.id))
         shelf.history("carried", await _carried_on(system, handle))
         shelf.history("webhook", await _webhook(system))
@@ -147,7 +148,8 @@ async def _carried_on(system: System, handle: WorkflowHandle[Any, Any]) -> Workf
         return (await latest.describe()).run_id != before
 
     await eventually(renewed)
-    await latest.execute_update("note", {"text": "In the next run."})
+    taken = await latest.execute_update("note", {"text": "In the next run."})
+    await settle(system.engine, [(taken["complaint"], taken["seq"])])
     return await latest.fetch_history()
 
 

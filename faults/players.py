@@ -32,8 +32,12 @@ _UNSETTLED = """
   WHERE n.complaint = $1 AND n.acknowledged_at IS NULL
   AND (m.id IS NULL OR m.untold OR (m.accepted_at IS NULL AND m.undeliverable_at IS NULL))
 """
-SETTLED = f"SELECT NOT EXISTS ({_UNSETTLED}) AND EXISTS (SELECT FROM complaints WHERE id = $1)"
-"""Whether every notice of a complaint has reached its end, and the complaint knows."""
+SETTLED = f"""
+  SELECT NOT EXISTS ({_UNSETTLED}) AND EXISTS (SELECT FROM complaints WHERE id = $1) AND NOT EXISTS (
+    SELECT FROM unnest($2::text[]) AS told (key) WHERE NOT EXISTS (
+      SELECT FROM ledger WHERE stream = 'complaint/' || $1 AND body ->> 'key' = told.key))
+"""
+"""Whether what a complaint took, by these keys, stands on record, every notice has reached its end, and it knows."""
 UNSETTLED = f"SELECT string_agg(key, ', ' ORDER BY key) FROM ({_UNSETTLED}) AS waiting"
 """Those that have not."""
 SEEN = {
@@ -148,7 +152,8 @@ class Stage:
         """A step, once its teller has seen what it answers; nothing where there was nothing to be seen. The end of a
         story is told whatever became of its notices, so that what is wrong with one leaves no complaint open."""
         story = played.story
-        if step.settled and not await self._true(SETTLED, story.complaint):
+        taken = [story.key(told) for told in played.answers]
+        if step.settled and not await self._true(SETTLED, story.complaint, taken):
             waiting = await self.database.ask(UNSETTLED, story.complaint) or "or it never came on record"
             played.problems.append(f"its notices were not settled within {PATIENCE:g} seconds: {waiting}")
         about = step.body["by"]["role"] if step.sees == "notice" else step.body.get("clock", "")

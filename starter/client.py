@@ -50,6 +50,7 @@ from starter.postgres import postgres, settings_in_force
 from starter.temporal_errors import SEALED, temporal_errors
 from storage import reading
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
+from storage.settling import settle
 from telemetry.logs import from_now_about
 from wire.client import TemporalUnreachableError, connect_temporal
 from wire.labels import Label
@@ -146,7 +147,7 @@ class Ombud:
         return Opened(f"{start.contract}/{start.reference}", workflow_id, handle.first_execution_run_id or "", True)
 
     async def tell(self, complaint: str, command: Command, *, key: str | None = None) -> Told:
-        """Tell a complaint (`contract/reference`) what was done, and have it judged at once.
+        """Tell a complaint (`contract/reference`) what was done, and have it judged at once. Who reads next sees it.
 
         `key` names the command for ever: sent again with the same content it changes nothing and gets the same answer.
         Raises Refused, NotFound, Closed, NoWorker, Misconfigured, Unreachable.
@@ -171,7 +172,10 @@ class Ombud:
                     )
         if isinstance(answer, RawValue):
             raise Misconfigured(f"{command.name} was taken, but the answer is sealed. {SEALED}")
-        return Told.model_validate(answer)
+        told = Told.model_validate(answer)
+        if self._database is not None:
+            await settle(self._database, [(told.complaint, told.seq)])
+        return told
 
     async def send(self, complaint: str, command: Command, *, key: str | None = None) -> None:
         """Leave a command with the complaint, durable at once even while no worker runs.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, select, tuple_
@@ -86,6 +86,12 @@ async def read(connection: AsyncConnection, stream: str) -> list[Entry]:
     return [Entry.model_validate(body) for body in rows]
 
 
+async def standing(connection: AsyncConnection, places: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Of these places, by stream and sequence, those that have an entry."""
+    found = await connection.execute(_STANDING, {"places": list(places)})
+    return {(stream, seq) for stream, seq in found}
+
+
 def _row(stream: str, entry: Entry) -> dict[str, Any]:
     return {
         "stream": stream,
@@ -109,3 +115,6 @@ async def _compare(connection: AsyncConnection, present: Mapping[tuple[str, int]
 
 _APPENDED = insert(ledger).on_conflict_do_nothing().returning(ledger.c.stream, ledger.c.seq)
 _READ = select(ledger.c.body).where(ledger.c.stream == bindparam("stream")).order_by(ledger.c.seq)
+_STANDING = select(ledger.c.stream, ledger.c.seq).where(
+    tuple_(ledger.c.stream, ledger.c.seq).in_(bindparam("places", expanding=True))
+)

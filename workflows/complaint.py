@@ -202,9 +202,8 @@ class Complaint(Updates):
             self.hear(recorded)
 
     def resume(self) -> None:
-        """Postgres answered; where it was away, some time after it was asked."""
-        if self.outbox.stuck:
-            self.outbox.stuck = False
+        """Postgres answered; where no task was held up meanwhile, some time after it was asked."""
+        if self.outbox.resume():
             self.heard(workflow.now())
 
     def hear(self, recorded: Recorded) -> None:
@@ -261,7 +260,8 @@ class Complaint(Updates):
         decision = self.decided(parsed, self.heard(at))
         if decision.entries and isinstance(parsed, (Merge, UndoMerge)):
             decision = await self.agreed(parsed)
-        self.apply(decision)
+        due = self.wake is not None and self.wake.at <= self.told
+        self.apply(decision, commanded=not due)
         counting.command(self.case.contract, command.name, "taken" if decision.entries else "repeated")
         opens = decision.opens.reference if decision.opens else None
         return Taken(complaint=self.case.id, seq=await self.place(parsed), event=command.event, opens=opens)
@@ -356,11 +356,12 @@ class Complaint(Updates):
         except (ValidationError, RuntimeError, ValueError) as error:
             self.apply(refuse(self.case, name, f"Not readable: {type(error).__name__}", now))
 
-    def apply(self, decision: Decision, *, anew: bool = False) -> None:
-        """Takes a decision over: the new state, its entries on their way, and what people see; `anew` all of that."""
+    def apply(self, decision: Decision, *, anew: bool = False, commanded: bool = False) -> None:
+        """Takes a decision over: the new state, its entries on their way, and what people see; `anew` all of that.
+        `commanded` where a command alone decided, and not what was due by then."""
         self.case = decision.case
         self.following += [decision.opens] if decision.opens else []
-        self.outbox.add(decision.entries, decision.texts)
+        self.outbox.add(decision.entries, decision.texts, commanded=commanded)
         self.wake = next_wake(self.case, self.law)
         shown, stage = workflow.info().typed_search_attributes, reached(self.case, self.law.contract)
         if changes := search_attributes.changes(self.case, stage, shown, anew=anew):

@@ -29,6 +29,10 @@ OPENED, LOADED = "open", "load the ledger"
 """The summaries of activities that bring the ledger into a history. `starter.reconcile` reads them there, and that of
 `Outbox.record`."""
 
+SHORT, LONG = timedelta(seconds=3), timedelta(seconds=15)
+"""What a first try has, and what each later one: so long it takes until somebody else does what a killed worker had in
+hand. A try that goes on behind that does no harm, since the next one finds what it did."""
+
 SHORTEST = timedelta(milliseconds=1)
 """Of all timers."""
 
@@ -39,19 +43,26 @@ Result = TypeVar("Result")
 
 
 async def durable(
-    name: str, argument: Value, result: type[Result], summary: str, away: Callable[[], None] | None = None
+    name: str,
+    argument: Value,
+    result: type[Result],
+    summary: str,
+    *,
+    away: Callable[[], None] | None = None,
+    beside: bool = False,
 ) -> Result:
-    """Run an activity until it succeeds: once as a local activity, then as a regular one without end.
+    """Run an activity until it succeeds: first a single short try, then as a regular activity without end.
 
-    The local one costs one event and no round trip. It gets a single short try, since a workflow task is held while it
-    runs; when the neighbour is away, the regular one waits for it beside the clocks, and `away` is told so before.
+    The try is a local activity, one event and no round trip, which holds the workflow task up while it runs; `beside`
+    it is a regular one, which does not. When the neighbour is away, `away` is told so before it is waited for.
     """
+    execute = workflow.execute_activity if beside else workflow.execute_local_activity
     try:
-        done: Result = await workflow.execute_local_activity(
+        done: Result = await execute(
             name,
             argument,
             result_type=result,
-            start_to_close_timeout=timedelta(seconds=3),
+            start_to_close_timeout=SHORT,
             retry_policy=RetryPolicy(maximum_attempts=1),
             summary=Label(summary),
         )
@@ -70,7 +81,7 @@ async def insistent(name: str, argument: Value, result: type[Result], summary: s
         name,
         argument,
         result_type=result,
-        start_to_close_timeout=timedelta(seconds=60),
+        start_to_close_timeout=LONG,
         retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
         summary=Label(summary),
     )
@@ -86,14 +97,20 @@ class Outbox:
         self.entries: list[Entry] = []
         self.texts: dict[int, dict[str, str]] = {}
         self.sizes: dict[int, int] = {}
-        self.stuck = False
-        """Whether Postgres is away and the oldest entries wait for it: nobody is to wait with them."""
+        self.commanded: set[int] = set()
+        """Sequences of entries that a command alone decided: its answer says what Temporal's history now holds."""
+        self.beside = False
+        """Whether the oldest entries are recorded beside the workflow's tasks, and not within one."""
+        self.away = False
+        """Whether they wait for Postgres: nobody is to wait with them."""
         self.lag = timedelta()
         """By how much the time of this workflow was behind the world's at the last record: within a task only what its
         activities took counts, and not what they waited for."""
 
-    def add(self, entries: list[Entry], texts: dict[int, dict[str, str]]) -> None:
+    def add(self, entries: list[Entry], texts: dict[int, dict[str, str]], *, commanded: bool = False) -> None:
         self.entries += entries
+        if commanded:
+            self.commanded |= {entry.seq for entry in entries}
         self.texts |= texts
         for entry in entries:
             self.sizes[entry.seq] = len(to_json(entry)) + len(to_json(texts.get(entry.seq, {})))
@@ -105,33 +122,54 @@ class Outbox:
     def clear(self) -> None:
         """Forget what was decided, once it was decided again."""
         self.entries.clear()
+        self.commanded.clear()
         self.texts.clear()
         self.sizes.clear()
 
     def holds(self, key: str) -> bool:
-        """Whether the entry of this command will be on record in a moment, and is not yet."""
-        return not self.stuck and any(entry.key == key for entry in self.entries)
+        """Whether the sender of this command has to wait for its record, which will be made in a moment.
+
+        What a command alone decided was never on record before Temporal had it. All else may be, by an attempt at the
+        same task that died: then the ledger says where the command stands.
+        """
+        waits = False
+        for entry in self.entries:
+            waits = waits or entry.seq not in self.commanded
+            if entry.key == key:
+                return waits and not self.away
+        return False
 
     def idle(self) -> bool:
-        """Whether no record will be done in a moment."""
-        return self.stuck or not self.entries
+        """Whether no record holds the workflow task up."""
+        return self.beside or not self.entries
 
     def wait(self) -> None:
         """Postgres is away."""
-        self.stuck = True
+        self.beside = self.away = True
+
+    def resume(self) -> bool:
+        """Postgres answered; whether that was some time after it was asked."""
+        waited, self.beside, self.away = self.beside, False, False
+        return waited
 
     async def record(self, stage: Stage) -> Recorded:
-        """Record the oldest entries. Where the ledger holds others in their place, they stay here."""
+        """Record the oldest entries. Where the ledger holds others in their place, they stay here.
+
+        What commands alone decided is recorded beside the task: within it their answers would wait for Postgres. What
+        time, a signal or a record decided has nobody who waits, and takes a sixth of the events within the task.
+        """
         entries = self._oldest()
         texts = {entry.seq: self.texts[entry.seq] for entry in entries if entry.seq in self.texts}
         batch = Batch(complaint=self.complaint, version=self.version, stage=stage, entries=entries, texts=texts)
         summary = f"record {entries[0].seq}–{entries[-1].seq}"
-        recorded = await durable(RECORD, batch, Recorded, summary, away=self.wait)
+        self.beside = self.commanded.issuperset(entry.seq for entry in entries)
+        recorded = await durable(RECORD, batch, Recorded, summary, away=self.wait, beside=self.beside)
         self.was_recorded(recorded)
         if recorded.diverged:
             return recorded
         del self.entries[: len(entries)]
         for entry in entries:
+            self.commanded.discard(entry.seq)
             self.texts.pop(entry.seq, None)
             self.sizes.pop(entry.seq, None)
         return recorded

@@ -155,9 +155,9 @@ class _Told(Complaint):
         self._note(found, {})
         return found
 
-    def apply(self, decision: Decision, *, anew: bool = False) -> None:
+    def apply(self, decision: Decision, **how: bool) -> None:
         self._note(decision.entries, decision.texts)
-        super().apply(decision, anew=anew)
+        super().apply(decision, **how)
 
     def _note(self, entries: list[Entry], texts: dict[int, dict[str, str]]) -> None:
         workflow.random()  # raises while the run is put away, which looks like a cancel request and is none

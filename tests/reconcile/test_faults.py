@@ -60,8 +60,8 @@ class Ill(Complaint):
     async def run(self, start: Any = None, *surplus: Any) -> dict[str, Any]:
         return await super().run(start, *surplus)
 
-    def apply(self, decision: Decision, *, anew: bool = False) -> None:
-        super().apply(decision, anew=anew)
+    def apply(self, decision: Decision, **how: bool) -> None:
+        super().apply(decision, **how)
         if Ill.wrong_level:
             workflow.upsert_search_attributes([LEVEL.value_set("9")])
         if Ill.asleep:

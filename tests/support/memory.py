@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,6 +41,9 @@ class Memory:
         self.ledger: dict[str, list[Entry]] = {}
         self.texts: dict[str, dict[int, dict[str, str]]] = {}
         self.rejects: list[Rejected] = []
+        self.open_again = asyncio.Event()
+        """While it is not set, records take their time."""
+        self.open_again.set()
         self.nobody: set[str] = set()
         """Roles behind which nobody stands."""
         self.calls = 0
@@ -88,6 +92,7 @@ class Memory:
     @activity.defn(name=RECORD)
     async def record(self, batch: Batch) -> Recorded:
         self._reach()
+        await self.open_again.wait()
         stored = self.ledger.setdefault(batch.complaint, [])
         for entry in batch.entries:
             if entry.seq <= len(stored):

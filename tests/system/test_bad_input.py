@@ -283,6 +283,7 @@ async def test_a_bad_command_is_refused_as_an_update_and_recorded_as_a_signal(sy
     reference = new()
     handle = await begin(system, reference, start_of(reference))
     await handle.execute_update("note", {"text": "Begun."})
+    await eventually(lambda: system.rows("SELECT 1 FROM ledger WHERE type = 'noted'"))
     before = await written(system)
     for command, body, reason in COMMANDS:
         with pytest.raises(WorkflowUpdateFailedError) as caught:

@@ -18,6 +18,7 @@ async def test_a_lost_complaint_is_revived_and_nobody_is_told_twice(system: Syst
     received = datetime.now(UTC) - timedelta(days=4)
     handle = await system.open("maintenance-service", "L-1", level="2", kind="complaint", received_at=received)
     await handle.execute_update("note", {"text": "Before.", "key": "k1"})
+    await eventually(lambda: system.rows("SELECT 1 FROM ledger WHERE type = 'noted'"))
     await eventually(lambda: system.rows("SELECT 1 FROM notices WHERE accepted_at IS NOT NULL"))
     await eventually(lambda: _none_waits(system))
     before = await system.rows("SELECT * FROM clocks ORDER BY obligation")
@@ -34,6 +35,7 @@ async def test_a_lost_complaint_is_revived_and_nobody_is_told_twice(system: Syst
         row["seq"] for row in await system.rows("SELECT seq FROM ledger WHERE type = 'noted' AND stream LIKE '%L-1'")
     )
     await again.execute_update("respond", {"text": "We are back."})
+    await eventually(lambda: system.rows("SELECT 1 FROM ledger WHERE type = 'responded'"))
     assert await system.rows("SELECT * FROM clocks ORDER BY obligation") != before
     await eventually(lambda: _none_waits(system))
     assert len(smtp_sink.messages) == mails
