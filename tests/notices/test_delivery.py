@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import Worker
 
 from activities.interface import Delivered, post_id
 from activities.mailer import Mailer
@@ -22,10 +21,9 @@ from storage import contracts, directory, posts, unclaimed
 from storage.database import create_engine, transaction
 from storage.ledger import message_stream
 from templates.rendering import Renderer
-from tests.support.desk import PEOPLE, Desk, missed
+from tests.support.desk import PEOPLE, Desk, missed, posting
 from tests.support.smtp import DROP, NO_SUCH_USER, TRY_LATER
 from tests.support.story import SMALL, Story, law
-from workflows.post import Post
 
 
 class Crash(BaseException):
@@ -296,9 +294,7 @@ async def test_who_went_off_duty_hands_over(desk: Desk) -> None:
     people = PEOPLE.replace("  di: ", f"  {heir}: ").replace("[di]", f"[{heir}]").replace("[cy]", f"[cy, {heir}]")
     await desk.people(off_duty("cy", people))
     own = replace(desk, settings=desk.settings.model_copy(update={"task_queue": f"post-{desk.queue}"}))
-    async with Worker(
-        desk.client, task_queue=own.settings.task_queue, workflows=[Post], activities=own.office.activities
-    ):
+    async with posting(own, own.settings.task_queue):
         assert await own.deliver("cy") == Delivered()
         await desk.client.get_workflow_handle(post_id(heir)).result()
     (mail,) = desk.sink.messages
@@ -464,7 +460,7 @@ async def test_a_poke_starts_the_post_of_a_person(desk: Desk) -> None:
     async with transaction(desk.engine) as connection:
         assert heir in await unclaimed.who_waits(connection, await unclaimed.behind(connection, datetime.now(UTC)))
     queue = f"post-{desk.queue}"
-    async with Worker(desk.client, task_queue=queue, workflows=[Post], activities=desk.office.activities):
+    async with posting(desk, queue):
         await poke(desk.client, queue, heir)
         await desk.client.get_workflow_handle(post_id(heir)).result()
     (mail,) = desk.sink.messages

@@ -6,7 +6,6 @@ from email.message import EmailMessage
 
 import httpx
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from activities.interface import post_id
 from activities.poke import poke
@@ -16,11 +15,10 @@ from settings import Settings
 from starter.client import Ombud
 from starter.serve import application
 from tests.pages.conftest import BASE, link, text
-from tests.support.desk import PEOPLE, Desk, opened
+from tests.support.desk import PEOPLE, Desk, opened, posting
 from tests.support.smtp import SmtpSink
 from tests.support.story import Story
 from tests.support.system import ROOT
-from workflows.post import Post
 
 HERD = 500
 
@@ -80,7 +78,7 @@ def _mails(desk: Desk, address: str) -> list[EmailMessage]:
 async def _delivered(desk: Desk, *persons: str) -> None:
     """Poke the Posts as whoever records does, and wait until they end."""
     queue = f"post-{desk.queue}"
-    async with Worker(desk.client, task_queue=queue, workflows=[Post], activities=desk.office.activities):
+    async with posting(desk, queue):
         for person in persons:
             await poke(desk.client, queue, person, urgent=True)
         for person in persons:

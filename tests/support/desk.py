@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from activities.interface import OUTCOME, Delivered, complaint_id
+from activities.interface import OUTCOME, Delivered, complaint_id, mails_queue
 from activities.mailer import Mailer
 from activities.post import PostOffice
 from rules.directory_file import read_directory
@@ -27,6 +27,7 @@ from storage.recording import record
 from tests.support.recorded import batch, claim, published
 from tests.support.smtp import SmtpSink
 from tests.support.story import Story
+from workflows.post import Post
 
 PEOPLE = """
 people:
@@ -164,3 +165,14 @@ async def opened(temporal: Client, settings: Settings, sink: SmtpSink) -> AsyncI
         for handle in made.listeners:
             await handle.terminate()
     await engine.dispose()
+
+
+@asynccontextmanager
+async def posting(desk: Desk, queue: str) -> AsyncIterator[None]:
+    """Workers for the Posts of a queue, as a worker process has them."""
+    office = desk.office
+    async with (
+        Worker(desk.client, task_queue=queue, workflows=[Post], activities=[office.gathering.look]),
+        Worker(desk.client, task_queue=mails_queue(queue), activities=office.activities),
+    ):
+        yield
