@@ -50,6 +50,8 @@ LOGGER = logging.getLogger("ombud.worker")
 WORKFLOW_TASKS = 16
 """Workflow tasks at a time. Each may hold a record in a local activity; more of them would only wait for each other."""
 
+WORKFLOWS = [Canary, Circular, Complaint, Post, Retention, Webhook]
+
 LIGHT = Light()
 """How workflows run here; tests put the sandbox in its place."""
 
@@ -90,7 +92,7 @@ async def worker(client: Client, settings: Settings, runner: WorkflowRunner = LI
             Worker(
                 client,
                 task_queue=settings.task_queue,
-                workflows=[Canary, Circular, Complaint, Post, Retention, Webhook],
+                workflows=WORKFLOWS,
                 activities=[
                     *records.activities,
                     posts.gathering.look,

@@ -15,15 +15,8 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from wire.client import DATA_CONVERTER
-from worker import LIGHT
-from workflows.canary import Canary
-from workflows.circular import Circular
-from workflows.complaint import Complaint
-from workflows.post import Post
-from workflows.retention import Retention
-from workflows.webhook import Webhook
+from worker import LIGHT, WORKFLOWS
 
-WORKFLOWS = [Canary, Circular, Complaint, Post, Retention, Webhook]
 HISTORIES = sorted((Path(__file__).parents[1] / "tests" / "histories").glob("*/*.json"))
 
 

@@ -1,7 +1,7 @@
 """How long a command takes on a complaint that its worker has in memory, against an update of a bare workflow.
 
 `python -m bench.updates` sends updates one after another, by turns to complaints and to bare workflows: with a rest
-after each, as commands of people come, and without, when each waits for what the one before still has to do. *On
+after each, as commands of people come, and without, when the worker still has the record of the one before to make. *On
 record* is how long it takes until Postgres has what was sent, too, as `Ombud.tell` waits for it.
 """
 

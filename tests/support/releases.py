@@ -13,18 +13,12 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
 from wire.client import DATA_CONVERTER
-from workflows.canary import Canary
-from workflows.circular import Circular
-from workflows.complaint import Complaint
-from workflows.post import Post
-from workflows.retention import Retention
-from workflows.webhook import Webhook
+from worker import WORKFLOWS
 
 KEPT = Path(__file__).parents[1] / "histories"
 RELEASES = sorted(folder for folder in KEPT.iterdir() if folder.is_dir())
 HISTORIES = sorted(KEPT.glob("*/*.json"))
 LEDGERS = sorted(KEPT.glob("*/ledgers/*.json"))
-WORKFLOWS: tuple[type, ...] = (Canary, Circular, Complaint, Post, Retention, Webhook)
 
 
 class IncompatibleError(AssertionError):
