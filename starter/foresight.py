@@ -44,8 +44,7 @@ class Foresight:
         return known, await self._law(version) if version and not known else None
 
     async def _ask(self, sought: Sequence[registry.Sought]) -> list[registry.Foreseen]:
-        async with questions(self._database) as connection:
-            return await registry.foresee(connection, sought)
+        return await registry.foresee(self._database, sought)
 
     async def _law(self, version: str) -> InForce:
         """What a version of a contract judges by; it never changes, so it is read once."""

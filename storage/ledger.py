@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import bindparam, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.ledger import Entry
+from storage.database import ask
 from storage.tables import ledger
 
 GAP = "OM002"
@@ -86,10 +87,9 @@ async def read(connection: AsyncConnection, stream: str) -> list[Entry]:
     return [Entry.model_validate(body) for body in rows]
 
 
-async def standing(connection: AsyncConnection, places: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
+async def standing(database: AsyncEngine, places: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
     """Of these places, by stream and sequence, those that have an entry."""
-    found = await connection.execute(_STANDING, {"places": list(places)})
-    return {(stream, seq) for stream, seq in found}
+    return {(row.stream, row.seq) for row in await ask(database, _STANDING, {"places": list(places)})}
 
 
 def _row(stream: str, entry: Entry) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ARRAY, DateTime, Select, Text, and_, bindparam, column, delete, func, select, true, tuple_
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.dml import ReturningInsert
 
 from rules.law import InForce
 from storage import contracts
+from storage.database import ask
 from storage.ledger import stream_of
 from storage.tables import complaints, contract_versions, ledger, registry, rejects
 
@@ -95,11 +96,11 @@ def _foresee() -> Select[Any]:
 _FORESEE = _foresee()
 
 
-async def foresee(connection: AsyncConnection, sought: Sequence[Sought]) -> list[Foreseen]:
+async def foresee(database: AsyncEngine, sought: Sequence[Sought]) -> list[Foreseen]:
     """All of it in one question, since every opening waits for the answer; in the order of what is sought."""
     names, references, moments = zip(*sought, strict=True)
     values = {"contracts": list(names), "references": list(references), "moments": list(moments)}
-    rows = (await connection.execute(_FORESEE, values)).all()
+    rows = await ask(database, _FORESEE, values)
     return [Foreseen(None if row.digest is None else (row.digest, row.first_run), row.version) for row in rows]
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage import ledger
-from storage.database import PostgresUnreachableError, SchemaMissingError, questions
+from storage.database import PostgresUnreachableError, SchemaMissingError
 
 FIRST, LONGEST, MOMENT = 0.004, 0.05, 1.0
 """Seconds: before it is looked at first, between two looks, and in all. A record takes some five milliseconds."""
@@ -26,6 +26,5 @@ async def settle(database: AsyncEngine, told: Iterable[tuple[str, int]]) -> None
         async with asyncio.timeout(MOMENT):
             while missing:
                 await asyncio.sleep(wait)
-                async with questions(database) as connection:
-                    missing -= await ledger.standing(connection, missing)
+                missing -= await ledger.standing(database, missing)
                 wait = min(2 * wait, LONGEST)

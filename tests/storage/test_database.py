@@ -12,13 +12,29 @@ from deploy.ports import free_port
 from rules.ledger import Entry
 from storage import database
 from storage.content import Vault
-from storage.database import PostgresUnreachableError, SchemaMissingError, create_engine, questions, transaction
+from storage.database import PostgresUnreachableError, SchemaMissingError, ask, create_engine, questions, transaction
 from storage.recording import record
 from tests.support.postgres import Databases
 from tests.support.recorded import batch, on_record
 from tests.support.story import Story
 
 
+async def told(engine: AsyncEngine, statement: str) -> Any:
+    """The first value, in a transaction."""
+    async with transaction(engine) as connection:
+        return await connection.scalar(text(statement))
+
+
+async def asked(engine: AsyncEngine, statement: str) -> Any:
+    """The first value, of one statement that is asked in one go."""
+    rows = await ask(engine, text(statement), {})
+    return rows[0][0]
+
+
+WAYS = pytest.mark.parametrize("way", [told, asked])
+
+
+@WAYS
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -29,27 +45,24 @@ from tests.support.story import Story
     ],
     ids=["nobody listens", "unknown host", "wrong password", "no such database"],
 )
-async def test_an_outage_is_one_clear_message(postgres_url: str, change: dict[str, Any], said: str) -> None:
+async def test_an_outage_is_one_clear_message(postgres_url: str, change: dict[str, Any], said: str, way: Any) -> None:
     """Whatever keeps Postgres away, the message says where it was looked for, what happened and what to set."""
-
     change = {"port": free_port()} if "port" in change else change
     engine = create_engine(make_url(postgres_url).set(**change).render_as_string(hide_password=False))
     with pytest.raises(PostgresUnreachableError) as error:
-        async with transaction(engine) as connection:
-            await connection.execute(text("SELECT 1"))
+        await way(engine, "SELECT 1")
     assert said in str(error.value)
     assert "OMBUD_DATABASE_URL" in str(error.value)
     assert "wrong" not in str(error.value), "the password is not told"
     await engine.dispose()
 
 
-async def test_a_lost_connection_is_an_outage_and_heals(engine: AsyncEngine) -> None:
+@WAYS
+async def test_a_lost_connection_is_an_outage_and_heals(engine: AsyncEngine, way: Any) -> None:
     """A server that ends the connection in a transaction is an outage; the next transaction finds it again."""
     with pytest.raises(PostgresUnreachableError):
-        async with transaction(engine) as connection:
-            await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
-    async with transaction(engine) as connection:
-        assert await connection.scalar(text("SELECT 1")) == 1
+        await way(engine, "SELECT pg_terminate_backend(pg_backend_pid())")
+    assert await way(engine, "SELECT 1") == 1
 
 
 @pytest.mark.parametrize("way", [transaction, questions])
@@ -69,20 +82,20 @@ async def test_connections_lost_at_rest_are_replaced(
         assert not {await connection.scalar(text("SELECT pg_backend_pid()")) for connection in (one, two)} & set(held)
 
 
-async def test_missing_tables_are_named(databases: Databases) -> None:
+@WAYS
+async def test_missing_tables_are_named(databases: Databases, way: Any) -> None:
     """A database that was never migrated is told apart from an outage, with the command that helps."""
     engine = create_engine(await databases.empty())
     with pytest.raises(SchemaMissingError, match="ombud migrate"):
-        async with transaction(engine) as connection:
-            await connection.execute(text("SELECT * FROM ledger"))
+        await way(engine, "SELECT * FROM ledger")
     await engine.dispose()
 
 
-async def test_a_fault_of_ours_is_not_called_an_outage(engine: AsyncEngine) -> None:
+@WAYS
+async def test_a_fault_of_ours_is_not_called_an_outage(engine: AsyncEngine, way: Any) -> None:
     """An error in a statement is not hidden behind a message about an outage."""
     with pytest.raises(Exception, match="division by zero"):
-        async with transaction(engine) as connection:
-            await connection.execute(text("SELECT 1/0"))
+        await way(engine, "SELECT 1/0")
 
 
 async def test_the_callers_errors_stay_what_they_are(engine: AsyncEngine) -> None:
@@ -99,15 +112,41 @@ async def test_the_callers_errors_stay_what_they_are(engine: AsyncEngine) -> Non
         assert await connection.scalar(text("SELECT count(*) FROM people")) == 0
 
 
-async def test_a_statement_that_hangs_is_an_outage(postgres_url: str) -> None:
+@WAYS
+async def test_a_statement_that_hangs_is_an_outage(postgres_url: str, way: Any) -> None:
     """A server that does not answer in time counts as away, and the connection is not used again in that state."""
     engine = create_engine(postgres_url, connections=1, statement_seconds=0.2)
     with pytest.raises(PostgresUnreachableError):
-        async with transaction(engine) as connection:
-            await connection.execute(text("SELECT pg_sleep(60)"))
-    async with transaction(engine) as connection:
-        assert await connection.scalar(text("SELECT 1")) == 1
+        await way(engine, "SELECT pg_sleep(60)")
+    assert await way(engine, "SELECT 1") == 1
     await engine.dispose()
+
+
+@WAYS
+async def test_who_goes_away_meanwhile_leaves_the_connection_usable(postgres_url: str, way: Any) -> None:
+    """Whoever asked is cancelled while Postgres works: the only connection serves the next one, with its own answer."""
+    engine = create_engine(postgres_url, connections=1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await way(engine, "SELECT 1 FROM pg_sleep(60)")
+    async with asyncio.timeout(10):
+        assert await way(engine, "SELECT 2") == 2
+    assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    await engine.dispose()
+
+
+async def test_what_is_asked_in_one_go_is_on_record_at_once(engine: AsyncEngine) -> None:
+    """A statement asked alone is a transaction of its own, and leaves none open behind it."""
+    await ask(engine, text("INSERT INTO people VALUES ('ann', 'Ann', 'a@example.com', 'en', 'UTC') RETURNING id"), {})
+    assert await told(engine, "SELECT count(*) FROM people") == 1
+    assert (
+        await told(
+            engine,
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND state LIKE 'idle in transaction%'",
+        )
+        == 0
+    )
 
 
 async def test_statements_of_a_record(engine: AsyncEngine, vault: Vault) -> None:
