@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from faults.figures import as_object, show
+from faults.figures import as_object, show, show_findings
 from faults.injector import Plan, plans
 from faults.machines import NotServingError
 from faults.run import Outcome, leave, run
@@ -27,8 +27,8 @@ CALM = 0.4
 """The part of the time in which the calm run opens its complaints."""
 
 
-async def both(folder: Path, given: argparse.Namespace, progress: Progress) -> dict[str, Outcome]:
-    """The calm run, unless it is left out, and the storm."""
+async def both(folder: Path, given: argparse.Namespace, progress: Progress, outcomes: dict[str, Outcome]) -> None:
+    """The calm run, unless it is left out, and the storm; each outcome is told as soon as it is there."""
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     for number in (signal.SIGTERM, signal.SIGINT):  # the machines end with us
@@ -37,7 +37,6 @@ async def both(folder: Path, given: argparse.Namespace, progress: Progress) -> d
     kinds: list[tuple[str, float, list[Plan] | None]] = [("storm", seconds, plans(given.seed, given.victims))]
     if not given.storm_only:
         kinds.insert(0, ("calm", seconds * CALM, None))
-    outcomes = {}
     for name, spread, wanted in kinds:
         bar = progress.add_task(name, total=given.complaints, what="starting the machines")
         own = folder / name
@@ -48,7 +47,6 @@ async def both(folder: Path, given: argparse.Namespace, progress: Progress) -> d
 
         outcomes[name] = await run(own, given.seed, given.complaints, spread, wanted, say)
         progress.update(bar, what=f"{len(outcomes[name].results.findings)} findings")
-    return outcomes
 
 
 def main() -> int:
@@ -65,17 +63,20 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="ombud-faults-"))
     folder.chmod(0o755)  # Postgres runs as a user of its own where we are root
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f} of {task.total:.0f}"))
+    outcomes: dict[str, Outcome] = {}
+    again = f"{Path(sys.executable).name} -m faults --seed {given.seed} --complaints {given.complaints} "
+    again += f"--minutes {given.minutes:g} --victims {given.victims}" + (" --storm-only" if given.storm_only else "")
     with Progress(*columns, TimeElapsedColumn(), TextColumn("{task.fields[what]}"), console=console) as progress:
         try:
-            outcomes = asyncio.run(both(folder, given, progress))
+            asyncio.run(both(folder, given, progress, outcomes))
         except asyncio.CancelledError:
+            progress.stop()
+            show_findings(console, given.seed, again, outcomes)
             console.print(f"Stopped; what was written stays in {folder}.")
             return 130
         except NotServingError as error:
             console.print(str(error))
             return 1
-    again = f"{Path(sys.executable).name} -m faults --seed {given.seed} --complaints {given.complaints} "
-    again += f"--minutes {given.minutes:g} --victims {given.victims}" + (" --storm-only" if given.storm_only else "")
     show(console, given.seed, again, outcomes)
     if given.json:
         print(json.dumps(as_object(given.seed, outcomes), indent=2, ensure_ascii=False))

@@ -27,15 +27,21 @@ def show(console: Console, seed: int, again: str, outcomes: dict[str, Outcome]) 
     """Faults, what came of them, and what must not be."""
     storm = outcomes["storm"]
     console.print(_faults(storm), _came(outcomes))
+    if not show_findings(console, seed, again, outcomes):
+        console.print("[green]Nothing lost, nothing claimed twice, every clock as without faults.[/green]")
+
+
+def show_findings(console: Console, seed: int, again: str, outcomes: dict[str, Outcome]) -> bool:
+    """What must not be, in those parts that have been played to their end, and whether there is any."""
     for name, outcome in outcomes.items():
         for finding in outcome.results.findings[:SHOWN]:
             console.print(f"[red]{name}[/red] {escape(str(finding))}", highlight=False)
         if more := len(outcome.results.findings) - SHOWN:
             console.print(f"… and {more} more" if more > 0 else "", end="\n" if more > 0 else "")
-    if any(outcome.results.findings for outcome in outcomes.values()):
+    found = any(outcome.results.findings for outcome in outcomes.values())
+    if found:
         console.print(f"Seed {seed} again: [bold]{escape(again)}[/bold]")
-    else:
-        console.print("[green]Nothing lost, nothing claimed twice, every clock as without faults.[/green]")
+    return found
 
 
 def _counted(outcome: Outcome) -> dict[str, Any]:
