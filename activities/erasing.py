@@ -16,7 +16,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError
 
-from activities.forgetting import forget
+from activities.forgetting import forget_all
 from activities.interface import FORGET, SWEEP, Swept
 from rules.values import SYSTEM
 from settings import Settings
@@ -62,21 +62,23 @@ class Eraser:
 
     @activity.defn(name=FORGET)
     async def forget(self, so_far: Swept) -> Swept:
-        """Have Temporal forget the next erased complaints that are closed by now."""
+        """Have Temporal forget the next erased complaints that are closed by now. Those of which a run goes on are left
+        to the next sweep."""
         async with self._transaction() as connection:
             complaints = await erasure.remembered(connection, so_far.behind, BATCH)
+        forgotten = 0
         for complaint in complaints:
             async with self._transaction() as connection:
-                carriers = await erasure.carriers(connection, complaint)
-            for carrier in carriers:
-                try:
-                    await forget(self._client, carrier)
-                except RPCError as error:
-                    raise _again(error) from None
-            async with self._transaction() as connection:
-                await erasure.forgotten(connection, self._vault, complaint, SYSTEM, datetime.now(UTC))
+                traces = await erasure.traces(connection, complaint)
+            try:
+                gone = await forget_all(self._client, traces.carriers)
+            except RPCError as error:
+                raise _again(error) from None
+            if not gone.left and not gone.running:
+                async with self._transaction() as connection:
+                    forgotten += await erasure.forgotten(connection, self._vault, traces, SYSTEM, datetime.now(UTC))
             activity.heartbeat()
-        return Swept(forgotten=len(complaints), behind=complaints[-1] if len(complaints) == BATCH else "")
+        return Swept(forgotten=forgotten, behind=complaints[-1] if len(complaints) == BATCH else "")
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -24,6 +25,17 @@ class Forgotten(NamedTuple):
     """Deleted."""
     left: bool
     """Whether a run that carries words could not be left: no worker ran, or Postgres was away."""
+    running: bool
+    """Whether a run goes on: of a complaint that is open, or is about to end, or was woken by a command."""
+
+
+async def forget_all(client: Client, carriers: Sequence[str]) -> Forgotten:
+    """Forget a complaint and those out of which it was opened; what is said to run is the first alone.
+
+    Raises RPCError.
+    """
+    gone = [await forget(client, carrier) for carrier in carriers]
+    return Forgotten(sum(one.runs for one in gone), any(one.left for one in gone), gone[0].running)
 
 
 async def forget(client: Client, complaint: str, patience: timedelta = PATIENCE) -> Forgotten:
@@ -41,7 +53,8 @@ async def forget(client: Client, complaint: str, patience: timedelta = PATIENCE)
     if now is not None:
         runs |= await _chain(client, id_, now.run_id)
     deleted = [run for run in sorted(runs) if await _delete(client, id_, run)]
-    return Forgotten(len(deleted), left)
+    now = await _described(client, id_)
+    return Forgotten(len(deleted), left, now is not None and now.status == WorkflowExecutionStatus.RUNNING)
 
 
 async def _renewed(client: Client, id_: str, run: str, patience: timedelta) -> bool:

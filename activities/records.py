@@ -43,8 +43,8 @@ from rules.ledger import Refused
 from rules.notices import Outcome
 from rules.stage import reached
 from settings import Settings
-from storage import ledger, posts, registry, unclaimed, webhooks
-from storage.content import MasterKeyError
+from storage import erasure, ledger, posts, registry, unclaimed, webhooks
+from storage.content import MasterKeyError, Vault
 from storage.database import PostgresUnreachableError, SchemaMissingError, transaction
 
 MOST = 50
@@ -72,6 +72,7 @@ class Records:
         self._client = client
         self._task_queue = settings.task_queue
         self._scribe = Scribe(engine, client, settings)
+        self._vault = Vault(settings.keyring)
         everybody = (PostgresUnreachableError, SchemaMissingError)
         self._records = Together(self._record, key=lambda batch: batch.complaint, most=MOST, everybody=everybody)
         self._openings = Together(self._open, key=lambda asked: asked.start.complaint, most=MOST, everybody=everybody)
@@ -92,8 +93,10 @@ class Records:
             return Opened(registered=Registered(standing="refused", message=str(refusal)))
         except ledger.DivergedError:
             message = TAKEN_OVER.format(complaint=asked.start.complaint)
-            return Opened(registered=Registered(standing="conflict", message=message))
+            begun = _Begun(Registered(standing="conflict", message=message))
         if begun.written is None:
+            async with self._connection() as connection:
+                await erasure.remember(connection, self._vault, asked.start.complaint, datetime.now(UTC))
             return Opened(registered=begun.registered)
         recorded = await self._scribe.tell(begun.written)
         return Opened(registered=begun.registered, entries=begun.written.batch.entries, recorded=recorded)
@@ -119,6 +122,9 @@ class Records:
         """Put a start that cannot become a complaint among the rejects, and set its reference free."""
         async with self._connection() as connection:
             await registry.reject(connection, registry.Reject(**rejected.model_dump()))
+            # By the id of its run, since what it says of itself may be anything.
+            complaint = rejected.workflow_id.removeprefix(ledger.stream_of("")).replace("\x00", "\ufffd")
+            await erasure.remember(connection, self._vault, complaint, datetime.now(UTC))
 
     @activity.defn(name=RECORD)
     async def record(self, batch: Batch) -> Recorded:
@@ -150,6 +156,7 @@ class Records:
         now = datetime.now(UTC)
         async with self._connection() as connection:
             found = await registry.pinned(connection, stream.complaint)
+            await erasure.remember(connection, self._vault, stream.complaint, now)
             entries = await ledger.read(connection, ledger.stream_of(stream.complaint))
             await posts.tell_again(connection, stream.complaint)
             behind = await unclaimed.behind(connection, now)

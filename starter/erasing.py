@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
-from activities.forgetting import forget
+from activities.forgetting import forget_all
 from activities.interface import RETENTION, Swept, retention_id
 from rules.values import Actor
 from starter.client import Ombud
@@ -15,7 +15,7 @@ from starter.errors import NotFound, Refused, Unreachable
 from starter.temporal_errors import temporal_errors
 from storage import erasure
 from storage.content import Vault
-from storage.erasure import KeptError
+from storage.erasure import KeptError, Traces
 from storage.holds import NoComplaintError
 from wire.labels import Label
 
@@ -29,31 +29,36 @@ async def erase_one(ombud: Ombud, vault: Vault, complaint: str, by: Actor, reaso
     try:
         async with ombud.reading() as connection:
             done = await erasure.erase(connection, vault, complaint, by, "request", now, reason)
-            carriers = await erasure.carriers(connection, complaint)
+            traces = await erasure.traces(connection, complaint)
     except NoComplaintError:
         raise NotFound(f"There is no complaint {complaint}; write it as contract/reference.") from None
     except KeptError as kept:
         raise Refused(str(kept)) from None
     try:
-        gone = [await forget(ombud.temporal, carrier) for carrier in carriers]
+        gone = await forget_all(ombud.temporal, traces.carriers)
     except RPCError as error:
         raise Unreachable(
             f"{complaint} is erased in Postgres, but Temporal does not delete its histories: {error.message}. "
             "Run this again."
         ) from None
-    if any(one.left for one in gone):
+    if gone.left:
         raise Unreachable(
             f"{complaint} is erased in Postgres, but a history with its words is open, and no worker left it. "
             "Run this again when a worker runs."
         )
-    if not done.open:
-        async with ombud.reading() as connection:
-            await erasure.forgotten(connection, vault, complaint, by, datetime.now(UTC))
+    after = ""
+    if done.open:
+        after = "; it is open and goes on without words"
+    elif gone.running or not await _forgotten(ombud, vault, traces, by):
+        after = "; a command came meanwhile, whose words go with the next sweep"
     what = "erased" if done.new else "was erased before"
     mails = f", with {done.mails} mails that quoted it" if done.mails else ""
-    after = "; it is open and goes on without words" if done.open else ""
-    runs = sum(one.runs for one in gone)
-    return f"{complaint}: {what}{mails}, {runs} {'history' if runs == 1 else 'histories'} deleted{after}"
+    return f"{complaint}: {what}{mails}, {gone.runs} {'history' if gone.runs == 1 else 'histories'} deleted{after}"
+
+
+async def _forgotten(ombud: Ombud, vault: Vault, gone: Traces, by: Actor) -> bool:
+    async with ombud.reading() as connection:
+        return await erasure.forgotten(connection, vault, gone, by, datetime.now(UTC))
 
 
 async def sweep(ombud: Ombud) -> Swept:

@@ -11,20 +11,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from sqlalchemy import and_, func, or_, select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules import retention
 from rules.law import InForce, law_of
-from rules.values import Actor
+from rules.values import SYSTEM, Actor
 from storage import contracts, holds
 from storage.content import Vault
 from storage.holds import NoComplaintError
 from storage.ledger import message_stream, privacy_stream, stream_of
-from storage.privacy_record import lock, put
+from storage.privacy_record import last, lock, put
 from storage.tables import complaints, ledger, links, notices
 
 Why = Literal["request", "retention"]
+
+_OVER = complaints.c.erased_at.is_not(None) & complaints.c.closed_at.is_not(None)
 
 
 class KeptError(Exception):
@@ -50,6 +52,16 @@ class Cursor(NamedTuple):
     contract: str
     closed_at: datetime
     complaint: str
+
+
+class Traces(NamedTuple):
+    """What Temporal holds of an erased complaint."""
+
+    complaint: str
+    carriers: list[str]
+    """The complaint, and those out of which it was opened: their histories hold its first words, too."""
+    seen: int
+    """The last entry about its content when this was asked: a run that begins later is no part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,26 +120,36 @@ async def done(connection: AsyncConnection) -> list[tuple[str, datetime]]:
     return [(stream.removeprefix(privacy_stream("")), when) for stream, when in await connection.execute(query)]
 
 
-async def carriers(connection: AsyncConnection, complaint: str) -> list[str]:
-    """A complaint, and those out of which it was opened: their histories hold its first words, too."""
+async def traces(connection: AsyncConnection, complaint: str) -> Traces:
+    """Where Temporal holds words of a complaint."""
     out_of = links.c.relation.in_(("follows", "split_from"))
     query = select(links.c.other).where(links.c.complaint == complaint, out_of).order_by(links.c.other)
-    return [complaint, *dict.fromkeys((await connection.scalars(query)).all())]
+    others = (await connection.scalars(query)).all()
+    return Traces(complaint, [complaint, *dict.fromkeys(others)], await last(connection, complaint))
 
 
-async def forgotten(connection: AsyncConnection, vault: Vault, complaint: str, by: Actor, now: datetime) -> None:
-    """Temporal was told to delete all that it holds of an erased complaint, and does so within minutes."""
-    await put(connection, vault, complaint, "forgotten", by, now, {})
+async def forgotten(connection: AsyncConnection, vault: Vault, gone: Traces, by: Actor, now: datetime) -> bool:
+    """Temporal was told to delete these traces, which it does within minutes. False, and nothing on record, when there
+    are others by now."""
+    await lock(connection, [gone.complaint])
+    if await last(connection, gone.complaint, "remembered") > gone.seen:
+        return False
+    await put(connection, vault, gone.complaint, "forgotten", by, now, {})
+    return True
+
+
+async def remember(connection: AsyncConnection, vault: Vault, complaint: str, now: datetime) -> None:
+    """A run has begun under the id of a complaint: if that is erased and closed, Temporal holds words again that were
+    sent to it, and holds them though nothing of them comes on record, as of a command that is refused."""
+    if await connection.scalar(select(complaints.c.id).where(complaints.c.id == complaint, _OVER)):
+        await put(connection, vault, complaint, "remembered", SYSTEM, now, {})
 
 
 async def remembered(connection: AsyncConnection, behind: str = "", limit: int = 50) -> list[str]:
     """Erased complaints that are closed and whose histories Temporal may hold still."""
     table = complaints
-    own = and_(ledger.c.stream == stream_of("") + table.c.id, ledger.c.recorded_at > table.c.forgotten_at)
-    # What is told after the end, or makes it go on for a while, begins a history anew.
-    since = or_(table.c.forgotten_at.is_(None), select(ledger.c.seq).where(own).exists())
-    waits = and_(table.c.erased_at.is_not(None), table.c.closed_at.is_not(None), since)
-    query = select(table.c.id).where(waits, table.c.id > behind).order_by(table.c.id).limit(limit)
+    waits = _OVER & table.c.forgotten_at.is_(None) & (table.c.id > behind)
+    query = select(table.c.id).where(waits).order_by(table.c.id).limit(limit)
     return list((await connection.scalars(query)).all())
 
 

@@ -20,7 +20,7 @@ from storage.content import Vault
 from storage.projector import project_privacy
 from storage.tables import ledger as entries
 
-Kind = Literal["held", "hold_lifted", "erased", "forgotten"]
+Kind = Literal["held", "hold_lifted", "erased", "forgotten", "remembered"]
 
 
 async def lock(connection: AsyncConnection, of: Iterable[str]) -> None:
@@ -42,10 +42,9 @@ async def put(
     """Append one entry; `reason` is free text, sealed under a key that outlives the complaint's own."""
     stream = ledger.privacy_stream(complaint)
     await lock(connection, [complaint])
-    last = await connection.scalar(select(func.max(entries.c.seq)).where(entries.c.stream == stream))
     entry = ledger.storable(
         Entry(
-            seq=(last or 0) + 1,
+            seq=await last(connection, complaint) + 1,
             type=kind,
             by=by,
             occurred_at=now,
@@ -61,6 +60,13 @@ async def put(
     project_privacy(changes, complaint, [entry])
     await changes.apply(connection)
     return entry
+
+
+async def last(connection: AsyncConnection, complaint: str, kind: Kind | None = None) -> int:
+    """The sequence of the last entry, or of the last one of a kind; 0 for none."""
+    of = entries.c.stream == ledger.privacy_stream(complaint)
+    query = select(func.coalesce(func.max(entries.c.seq), 0)).where(of)
+    return int((await connection.scalars(query if kind is None else query.where(entries.c.type == kind))).one())
 
 
 async def reasons(connection: AsyncConnection, vault: Vault, complaint: str) -> dict[int, str]:

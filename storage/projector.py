@@ -176,6 +176,7 @@ def project_privacy(changes: Changes, complaint: str, entries: Sequence[Entry]) 
     - `hold_lifted`: data `hold`, the entry that set it
     - `erased`: data `why`, `request` or `retention`
     - `forgotten`: Temporal's histories are gone, too
+    - `remembered`: it has one again
     """
     for entry in entries:
         at, by = entry.occurred_at, entry.by.person or entry.by.role
@@ -190,6 +191,8 @@ def project_privacy(changes: Changes, complaint: str, entries: Sequence[Entry]) 
                 changes.change(complaints, {"id": complaint}, {"erased_at": at, "erased_why": entry.data["why"]})
             case "forgotten":
                 changes.change(complaints, {"id": complaint}, {"forgotten_at": at})
+            case "remembered":
+                changes.change(complaints, {"id": complaint}, {"forgotten_at": None})
 
 
 def _opened(complaint: str, version: str, entry: Entry) -> Row:

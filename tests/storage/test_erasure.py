@@ -198,7 +198,7 @@ async def test_what_is_due(engine: AsyncEngine, vault: Vault) -> None:
         left = await erasure.due(connection, laws, now, None, 9)
         assert [one.complaint for one in left] == ["small/R-2", "small/R-3", "small/R-4", "small/R-5"]
         assert await erasure.remembered(connection) == ["small/R-1"]
-        await erasure.forgotten(connection, vault, "small/R-1", SYSTEM, now)
+        assert await erasure.forgotten(connection, vault, await erasure.traces(connection, "small/R-1"), SYSTEM, now)
         assert await erasure.remembered(connection) == []
     assert await rebuild(engine, apply=False) == []
 
@@ -248,5 +248,39 @@ async def test_whose_histories_carry_the_words(engine: AsyncEngine, vault: Vault
     """A complaint that was opened out of another one stands in that one's history, too; both are forgotten."""
     async with transaction(engine) as connection:
         await recorded(connection, vault, closed(), closed("R-2", follows="R-1"))
-        assert await erasure.carriers(connection, "small/R-2") == ["small/R-2", "small/R-1"]
-        assert await erasure.carriers(connection, "small/R-1") == ["small/R-1"]
+        assert (await erasure.traces(connection, "small/R-2")).carriers == ["small/R-2", "small/R-1"]
+        assert (await erasure.traces(connection, "small/R-1")).carriers == ["small/R-1"]
+
+
+async def test_a_run_that_begins_is_remembered(engine: AsyncEngine, vault: Vault) -> None:
+    """Of an erased, closed complaint it is on record that Temporal holds words again; of any other nothing is."""
+    told = {"notices": {"open": "handler.manager"}}
+    still_open = Story(law(**told)).open("2026-03-02 10:00", reference="R-2")
+    async with transaction(engine) as connection:
+        await recorded(connection, vault, closed(), still_open, closed("R-3"))
+        for complaint in ("small/R-1", "small/R-2"):
+            await erase(connection, vault, complaint)
+        gone = await erasure.traces(connection, "small/R-1")
+        assert await erasure.forgotten(connection, vault, gone, SYSTEM, at_noon(6))
+        for complaint in ("small/R-1", "small/R-2", "small/R-3", "small/never"):
+            await erasure.remember(connection, vault, complaint, at_noon(7))
+        streams = await connection.scalars(text("SELECT stream FROM ledger WHERE type = 'remembered'"))
+        assert streams.all() == [privacy_stream("small/R-1")]
+        assert await erasure.remembered(connection) == ["small/R-1"]
+    assert await rebuild(engine, apply=False) == []
+
+
+async def test_a_run_that_begins_while_others_are_forgotten(engine: AsyncEngine, vault: Vault) -> None:
+    """It is none of those that Temporal was told to delete: the complaint is on record as forgotten when it is, too."""
+    async with transaction(engine) as connection:
+        await recorded(connection, vault, closed())
+        await erase(connection, vault)
+        gone = await erasure.traces(connection, "small/R-1")
+        await erasure.remember(connection, vault, "small/R-1", at_noon(6))
+        assert not await erasure.forgotten(connection, vault, gone, SYSTEM, at_noon(6))
+        assert await erasure.remembered(connection) == ["small/R-1"]
+        gone = await erasure.traces(connection, "small/R-1")
+        await holds.set_hold(connection, vault, "small/R-1", OFFICER, "dispute", at_noon(6))
+        assert await erasure.forgotten(connection, vault, gone, SYSTEM, at_noon(7))
+        assert await erasure.remembered(connection) == []
+    assert await rebuild(engine, apply=False) == []

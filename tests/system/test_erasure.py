@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
-from temporalio.client import WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer
 
-from activities.forgetting import forget
+from activities import waking
+from activities.forgetting import Forgotten, forget, forget_all
 from activities.interface import Swept, retention_id
 from activities.schedule import HOUR, MINUTE, keep_schedules
 from rules.commands import Accept, Answer, Note, Respond
@@ -21,10 +24,11 @@ from rules.values import Actor
 from starter.client import Ombud
 from starter.erasing import erase_one, sweep
 from starter.errors import Closed, Refused
-from storage import contracts, holds
+from storage import contracts, erasure, holds
 from storage.content import ErasedError, Vault
 from storage.database import transaction
 from storage.ledger import stream_of
+from storage.rebuild import rebuild
 from tests.starter.conftest import command_line, environment, opening
 from tests.storage.test_erasure import closed, recorded
 from tests.support.damage import unguarded
@@ -35,6 +39,8 @@ from workflows.complaint import Complaint
 
 OFFICER = Actor(role="handler", person="p.gdpr")
 SECRET = b"Ms-Wexford"
+
+LAST = "SELECT type FROM ledger WHERE stream = :s ORDER BY seq DESC LIMIT 1"
 
 SLOW = 150.0
 """Seconds: the server takes half a minute to delete what it was asked to."""
@@ -137,6 +143,72 @@ async def test_an_open_complaint_goes_on(system: System, ombud: Ombud, vault: Va
     assert (await sweep(ombud)).forgotten == 0
 
 
+async def test_words_that_come_on_no_record(system: System, ombud: Ombud, vault: Vault) -> None:
+    """What a closed, erased complaint refuses and whoever starts it again leave nothing on record of it but that
+    Temporal holds their words; the next sweep deletes these histories, and none after it."""
+    start = opening(kind="enquiry", category="usage", level="1", content=f"{SECRET.decode()} asks.")
+    name = await opened(ombud, reference=start.reference, received_at=start.received_at)
+    await close(ombud, name)
+    await erase_one(ombud, vault, name, OFFICER, "letter L-9")
+    assert await system.rows(LAST, s=f"privacy/{name}") == [{"type": "forgotten"}]
+    ledger = await system.rows("SELECT * FROM ledger WHERE stream = :s", s=stream_of(name))
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    with pytest.raises(Refused, match="future"):
+        await ombud.tell(name, Note(text=f"{SECRET.decode()} called.", occurred_at=tomorrow))
+    runs = [(await handle(ombud, name).describe()).run_id]
+    assert await system.rows(LAST, s=f"privacy/{name}") == [{"type": "remembered"}]
+    other = start.model_copy(update={"content": f"{SECRET.decode()} complains."})
+    for again, ends in ((start, "COMPLETED"), (other, "FAILED"), ({"content": start.content}, "FAILED")):
+        run = await system.client.start_workflow(
+            "Complaint", again, id=f"complaint/{name}", task_queue=system.settings.task_queue
+        )
+        await eventually(lambda: _ended(ombud, name))
+        described = await run.describe()
+        assert described.status is not None
+        assert described.status.name == ends
+        runs.append(described.run_id)
+    assert len(set(runs)) == 4
+    assert await system.rows("SELECT * FROM ledger WHERE stream = :s", s=stream_of(name)) == ledger
+    assert (await sweep(ombud)).forgotten == 1
+    for run_id in runs:
+        await eventually(partial(gone, ombud, name, run_id), SLOW)
+    assert (await sweep(ombud)).forgotten == 0
+    assert await rebuild(system.engine, apply=False) == []
+
+
+async def test_what_runs_is_left_to_the_next_sweep(system: System, ombud: Ombud, vault: Vault) -> None:
+    """A closed complaint that was woken, by a command that no worker has taken yet, is not on record as forgotten
+    before that run is over and deleted, too."""
+    name = await opened(ombud)
+    await close(ombud, name)
+    async with transaction(system.engine) as connection:
+        await erasure.erase(connection, vault, name, OFFICER, "request", datetime.now(UTC))
+    await waking.signal(system.client, "nobody-polls-here", name, "note", {"text": f"{SECRET.decode()} called."})
+    assert (await sweep(ombud)).forgotten == 0
+    await handle(ombud, name).terminate()
+    assert (await sweep(ombud)).forgotten == 1
+
+
+async def test_a_command_in_the_midst_of_an_erasure(
+    system: System, ombud: Ombud, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever erases learns that a command came meanwhile; what Temporal holds of it goes with the next sweep."""
+    name = await opened(ombud)
+    await close(ombud, name)
+
+    async def and_woken(client: Client, carriers: Sequence[str]) -> Forgotten:
+        gone = await forget_all(client, carriers)
+        await ombud.tell(name, Note(text=f"{SECRET.decode()} called."))
+        await eventually(lambda: _ended(ombud, name))
+        return gone
+
+    monkeypatch.setattr("starter.erasing.forget_all", and_woken)
+    said = await erase_one(ombud, vault, name, OFFICER, "letter L-9")
+    assert said.endswith("1 history deleted; a command came meanwhile, whose words go with the next sweep")
+    assert (await sweep(ombud)).forgotten == 1
+    assert (await sweep(ombud)).forgotten == 0
+
+
 async def _two(system: System, query: str, complaint: str) -> list[dict[str, Any]] | None:
     """The texts of a complaint, once its opening and its first answer are on record."""
     rows = await system.rows(query, s=stream_of(complaint))
@@ -167,7 +239,7 @@ async def test_a_run_that_works_is_never_deleted(system: System, ombud: Ombud) -
     start = opening(reference=name.partition("/")[2])
     nobody = Ombud(system.client, task_queue="nobody-polls-here")
     await nobody.open(start)
-    assert await forget(system.client, name, patience=timedelta(milliseconds=300)) == (0, True)
+    assert await forget(system.client, name, patience=timedelta(milliseconds=300)) == (0, True, True)
     assert await nobody.runs(name)
     await handle(nobody, name).terminate()
 
