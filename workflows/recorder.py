@@ -161,7 +161,8 @@ class Outbox:
         entries = self._oldest()
         texts = {entry.seq: self.texts[entry.seq] for entry in entries if entry.seq in self.texts}
         batch = Batch(complaint=self.complaint, version=self.version, stage=stage, entries=entries, texts=texts)
-        summary = f"record {entries[0].seq}–{entries[-1].seq}"
+        first, last = entries[0].seq, entries[-1].seq
+        summary = f"entry {last}" if first == last else f"entries {first}–{last}"  # behind “record” in the Web UI
         self.beside = self.commanded.issuperset(entry.seq for entry in entries)
         recorded = await durable(RECORD, batch, Recorded, summary, away=self.wait, beside=self.beside)
         self.was_recorded(recorded)

@@ -25,7 +25,8 @@ from workflows.unreadable import sealed
 PAGE = 40
 """Events of one question: what was recorded last is nearly always among them."""
 
-_RECORD = re.compile(r"record (\d+)–(\d+)")
+_RECORD = re.compile(r"(?:record|entry|entries) (?:\d+–)?(\d+)")
+"""The last entry of a record. The summaries of older histories begin with what they were called then."""
 
 _ENDS = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: "completed",
@@ -212,7 +213,7 @@ class _Reader:
         elif isinstance(summary, str) and (record := _RECORD.fullmatch(summary)):
             recorded = await self._value(result, Recorded)
             if recorded and not recorded.diverged:
-                self._found.recorded = max(self._found.recorded, int(record[2]))
+                self._found.recorded = max(self._found.recorded, int(record[1]))
                 return True
         return False
 
