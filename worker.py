@@ -41,7 +41,7 @@ from workflows.circular import Circular
 from workflows.complaint import Complaint
 from workflows.post import Post
 from workflows.retention import Retention
-from workflows.runner import Light
+from workflows.runner import Light, in_one_batch
 from workflows.search_attributes import ALL
 from workflows.webhook import Webhook
 
@@ -89,23 +89,25 @@ async def worker(client: Client, settings: Settings, runner: WorkflowRunner = LI
         async with (
             _outward(client, settings, mails, posts.activities, MAILS),
             _outward(client, settings, webhooks, hooks.activities, CALLS),
-            Worker(
-                client,
-                task_queue=settings.task_queue,
-                workflows=WORKFLOWS,
-                activities=[
-                    *records.activities,
-                    posts.gathering.look,
-                    *between.activities,
-                    *canary.activities,
-                    *circulars.activities,
-                    *eraser.activities,
-                ],
-                graceful_shutdown_timeout=GRACE,
-                max_concurrent_workflow_tasks=WORKFLOW_TASKS,
-                workflow_runner=runner,
-                max_cached_workflows=settings.worker_cache,
-                deployment_config=versioned(settings),
+            in_one_batch(
+                Worker(
+                    client,
+                    task_queue=settings.task_queue,
+                    workflows=WORKFLOWS,
+                    activities=[
+                        *records.activities,
+                        posts.gathering.look,
+                        *between.activities,
+                        *canary.activities,
+                        *circulars.activities,
+                        *eraser.activities,
+                    ],
+                    graceful_shutdown_timeout=GRACE,
+                    max_concurrent_workflow_tasks=WORKFLOW_TASKS,
+                    workflow_runner=runner,
+                    max_cached_workflows=settings.worker_cache,
+                    deployment_config=versioned(settings),
+                )
             ) as running,
         ):
             yield running

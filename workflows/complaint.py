@@ -52,6 +52,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.details import label, markdown
     from workflows.recorder import LOADED, Outbox, durable, insistent
     from workflows.updates import Taken, Updates, parse
+    from workflows.waiting import until
 
 
 MERGING = "The complaint is being merged right now; try again in a moment."
@@ -103,7 +104,7 @@ class Complaint(Updates):
             self.begin(await beginning(start, surplus))
         except Stopped as stop:
             self.stopped = True
-            await workflow.wait_condition(workflow.all_handlers_finished)
+            await until(workflow.all_handlers_finished)
             if stop.error:
                 raise stop.error from None
             return stop.result
@@ -118,7 +119,7 @@ class Complaint(Updates):
             self.records.result()  # a fault of ours holds the workflow task up, where a corrected worker resumes it
         self.leaving = True  # a result that arrives in the same moment swallows the cancellation
         self.records.cancel()
-        await workflow.wait_condition(lambda: self.records.done() and workflow.all_handlers_finished())
+        await until(lambda: self.records.done() and workflow.all_handlers_finished())
         if self.case.closed and not self.outbox.entries:
             return {"complaint": self.case.id, "closed": self.case.closed.reason, "entries": self.case.seq}
         return workflow.continue_as_new(Carried.of(self.case, self.registered, self.outbox))
@@ -150,14 +151,14 @@ class Complaint(Updates):
             if not self.outbox.idle():
                 # A timer runs from when its workflow task is over, and a record holds the task up: armed before it,
                 # each rung would come late by the record before it.
-                await workflow.wait_condition(lambda: self.outbox.idle() or over())
+                await until(lambda: self.outbox.idle() or over())
                 continue
             armed = self.wake
             try:
-                await workflow.wait_condition(
+                await until(
                     lambda: self.wake != armed or over(),  # noqa: B023  it stands still meanwhile
-                    timeout=self.outbox.until(armed.at) if armed else None,
-                    timeout_summary=Label(label(self.law, self.case, armed)) if armed else None,
+                    within=self.outbox.until(armed.at) if armed else None,
+                    summary=Label(label(self.law, self.case, armed)) if armed else None,
                 )
             except TimeoutError:
                 self.judge()
@@ -173,9 +174,7 @@ class Complaint(Updates):
 
     async def finished(self) -> bool:
         """Of a closed case: once all is recorded and answered, whether it still is closed, since that may reopen it."""
-        await workflow.wait_condition(
-            lambda: self.records.done() or (not self.outbox.entries and workflow.all_handlers_finished())
-        )
+        await until(lambda: self.records.done() or (not self.outbox.entries and workflow.all_handlers_finished()))
         while self.following:
             start = self.following.pop(0)
             with contextlib.suppress(WorkflowAlreadyStartedError):  # after a reset: it was started then
@@ -190,7 +189,7 @@ class Complaint(Updates):
     async def record(self) -> None:
         """Keeps Postgres up with the ledger, beside the clocks."""
         while not self.leaving:
-            await workflow.wait_condition(lambda: bool(self.outbox.entries) or self.doubted)
+            await until(lambda: bool(self.outbox.entries) or self.doubted)
             if self.doubted:
                 self.doubted = False
                 await self.compare()
@@ -272,7 +271,7 @@ class Complaint(Updates):
         """
         info = workflow.current_update_info()
         key = command.key or (info.id if info else "")
-        await workflow.wait_condition(lambda: not self.outbox.holds(key) or self.records.done())
+        await until(lambda: not self.outbox.holds(key) or self.records.done())
         if key not in self.case.keys:
             raise ApplicationError("The complaint was closed already.", type="Refused", non_retryable=True)
         return self.case.keys[key][1]

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from rules.ledger import explain_invalid
     from rules.values import Value
     from workflows.unreadable import sealed
+    from workflows.waiting import until
 
 
 class Taken(Value):
@@ -44,7 +45,7 @@ def _update(command: type[Command]) -> Callable[..., Any]:
     @workflow.update(name=command.name, description=" ".join((command.__doc__ or "").split()))
     async def handle(self: Any, body: Any = None, *surplus: Any) -> Taken:
         at = workflow.now()
-        await workflow.wait_condition(self.ready)
+        await until(self.ready)
         taken: Taken = await self.take(command, body, surplus, at)
         return taken
 

@@ -34,6 +34,7 @@ from activities.interface import (
 from tests.support.wait import eventually
 from workflows.circular import SILENCE, Circular
 from workflows.post import UNHEARD, Post
+from workflows.runner import in_one_batch
 
 
 async def test_work_shows_signs_of_life_as_long_as_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +99,7 @@ async def test_a_wish_to_stop_lets_what_is_under_way_end(
 
     queue = f"alive-{uuid.uuid4()}"
     async with (
-        Worker(temporal_env.client, task_queue=queue, workflows=[Post]),
+        in_one_batch(Worker(temporal_env.client, task_queue=queue, workflows=[Post])),
         Worker(temporal_env.client, task_queue=mails_queue(queue), activities=[deliver]),
     ):
         handle = await temporal_env.client.start_workflow(
@@ -131,7 +132,9 @@ async def test_a_dead_worker_is_noticed_soon_in_every_step_of_a_circular(tempora
 
     queue = f"alive-{uuid.uuid4()}"
     start = {"command": "note", "body": {"text": "x"}, "incident": "I-1", "by": {"role": "handler"}}
-    async with Worker(temporal_env.client, task_queue=queue, workflows=[Circular], activities=[address, send, finish]):
+    async with in_one_batch(
+        Worker(temporal_env.client, task_queue=queue, workflows=[Circular], activities=[address, send, finish])
+    ):
         handle = await temporal_env.client.start_workflow(
             "Circular", start, id=circular_id(f"c-{queue}"), task_queue=queue
         )

@@ -18,6 +18,7 @@ from temporalio.worker import Worker
 from activities.interface import DELIVER, LOOK, POKE, POST, Delivered, mails_queue, post_id
 from tests.support.wait import eventually
 from workflows.post import Post
+from workflows.runner import in_one_batch
 
 FAR_OFF = timedelta(hours=3)
 
@@ -63,7 +64,7 @@ async def posting(client: Client, rounds: Rounds) -> AsyncIterator[Callable[...,
         )
 
     async with (
-        Worker(client, task_queue=queue, workflows=[Post], activities=[rounds.look]),
+        in_one_batch(Worker(client, task_queue=queue, workflows=[Post], activities=[rounds.look])),
         Worker(client, task_queue=mails_queue(queue), activities=[rounds.deliver]),
     ):
         yield poke

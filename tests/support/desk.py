@@ -28,6 +28,7 @@ from tests.support.recorded import batch, claim, published
 from tests.support.smtp import SmtpSink
 from tests.support.story import Story
 from workflows.post import Post
+from workflows.runner import in_one_batch
 
 PEOPLE = """
 people:
@@ -172,7 +173,7 @@ async def posting(desk: Desk, queue: str) -> AsyncIterator[None]:
     """Workers for the Posts of a queue, as a worker process has them."""
     office = desk.office
     async with (
-        Worker(desk.client, task_queue=queue, workflows=[Post], activities=[office.gathering.look]),
+        in_one_batch(Worker(desk.client, task_queue=queue, workflows=[Post], activities=[office.gathering.look])),
         Worker(desk.client, task_queue=mails_queue(queue), activities=office.activities),
     ):
         yield

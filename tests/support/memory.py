@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from temporalio import activity
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
 
 from activities.interface import (
     LOAD,
@@ -27,6 +29,8 @@ from rules.decide import open_complaint
 from rules.law import law_of
 from rules.ledger import Entry, Refused
 from tests.support.story import SMALL
+from workflows.complaint import Complaint
+from workflows.runner import in_one_batch
 
 
 class Memory:
@@ -52,6 +56,10 @@ class Memory:
     @property
     def activities(self) -> list[Callable[..., Any]]:
         return [self.open, self.record, self.reject, self.load]
+
+    def serving(self, client: Client, queue: str) -> Worker:
+        """A worker beside it, whose complaints go on as everywhere else."""
+        return in_one_batch(Worker(client, task_queue=queue, workflows=[Complaint], activities=self.activities))
 
     def _reach(self) -> None:
         self.calls += 1

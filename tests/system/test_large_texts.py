@@ -6,12 +6,10 @@ import uuid
 from datetime import UTC, datetime
 
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from rules.values import LIMIT_TEXT
 from tests.support.memory import Memory
 from tests.support.wait import eventually
-from workflows.complaint import Complaint
 
 
 async def test_long_texts_that_gather_in_an_outage_are_recorded_after_it(temporal_env: WorkflowEnvironment) -> None:
@@ -25,7 +23,7 @@ async def test_long_texts_that_gather_in_an_outage_are_recorded_after_it(tempora
         "received_at": datetime.now(UTC).isoformat(),
         "content": "It does not work.",
     }
-    async with Worker(temporal_env.client, task_queue=queue, workflows=[Complaint], activities=memory.activities):
+    async with memory.serving(temporal_env.client, queue):
         handle = await temporal_env.client.start_workflow(
             "Complaint", start, id=f"complaint/small/{reference}", task_queue=queue
         )

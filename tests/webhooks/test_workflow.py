@@ -16,6 +16,7 @@ from temporalio.worker import Worker
 
 from activities.interface import DISPATCH, POKE, WEBHOOK, Dispatched, webhook_id, webhooks_queue
 from tests.support.wait import eventually
+from workflows.runner import in_one_batch
 from workflows.webhook import Webhook
 
 FAR_OFF = timedelta(hours=3)
@@ -58,7 +59,7 @@ async def sending(client: Client, rounds: Rounds) -> AsyncIterator[Poke]:
         )
 
     async with (
-        Worker(client, task_queue=queue, workflows=[Webhook]),
+        in_one_batch(Worker(client, task_queue=queue, workflows=[Webhook])),
         Worker(client, task_queue=webhooks_queue(queue), activities=[rounds.dispatch]),
     ):
         yield poke

@@ -7,10 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from tests.support.memory import Memory
-from workflows.complaint import Complaint
 
 
 @pytest.fixture
@@ -22,5 +20,5 @@ async def memory() -> Memory:
 async def queue(temporal_env: WorkflowEnvironment, memory: Memory) -> AsyncIterator[str]:
     """A worker on the wall's clock, by the name of its task queue."""
     name = f"q-{uuid.uuid4()}"
-    async with Worker(temporal_env.client, task_queue=name, workflows=[Complaint], activities=memory.activities):
+    async with memory.serving(temporal_env.client, name):
         yield name

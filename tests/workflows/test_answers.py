@@ -14,19 +14,17 @@ from temporalio.api.workflowservice.v1 import PollWorkflowExecutionUpdateRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from rules.ledger import Entry
 from rules.values import Actor
 from tests.support.memory import Memory
 from tests.support.wait import eventually
 from tests.workflows.test_complaint import Handle, begin
-from workflows.complaint import Complaint
 
 
 @asynccontextmanager
 async def working(client: Client, queue: str, memory: Memory) -> AsyncIterator[None]:
-    async with Worker(client, task_queue=queue, workflows=[Complaint], activities=memory.activities):
+    async with memory.serving(client, queue):
         yield
 
 

@@ -12,11 +12,9 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import RawValue
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from tests.support.memory import Memory
 from tests.support.wait import eventually
-from workflows.complaint import Complaint
 
 Handle = WorkflowHandle[Any, Any]
 
@@ -239,7 +237,7 @@ async def test_weeks_pass_and_every_rung_fires_on_its_time(
     client = time_skipping_env.client
     name = f"q-{uuid.uuid4()}"
     reference = f"R-{uuid.uuid4()}"
-    async with Worker(client, task_queue=name, workflows=[Complaint], activities=memory.activities):
+    async with memory.serving(client, name):
         handle = await begin(client, name, start_of(reference, kind="complaint"), reference=reference)
         await handle.execute_update("note", {"text": "Begun."})
         await time_skipping_env.fast_forward(handle, timedelta(days=60))

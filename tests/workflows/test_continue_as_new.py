@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from activities.answering import answered
 from rules.commands import Note
@@ -19,7 +18,6 @@ from tests.support.memory import Memory
 from tests.support.temporal import start_real
 from tests.support.wait import eventually
 from tests.workflows.test_complaint import begin
-from workflows.complaint import Complaint
 from workflows.search_attributes import ALL
 
 
@@ -44,7 +42,7 @@ async def test_a_long_complaint_continues_as_new_and_loses_nothing(
     memory.slow = neighbour == "slow"
     queue, reference = f"q-{uuid.uuid4()}", f"R-{uuid.uuid4()}"
     client = forgetful_env.client
-    async with Worker(client, task_queue=queue, workflows=[Complaint], activities=memory.activities):
+    async with memory.serving(client, queue):
         handle = await begin(client, queue, reference=reference)
         latest = client.get_workflow_handle(handle.id)
         first = {"text": "First.", "key": "first"}

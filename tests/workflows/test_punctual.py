@@ -9,14 +9,12 @@ import pytest
 from temporalio import activity, workflow
 from temporalio.api.enums.v1 import EventType
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from activities.interface import OPEN, RECORD, Batch, Opened, Opening, Recorded
 from tests.support.memory import Memory
 from tests.support.story import SMALL
 from tests.support.wait import eventually
 from tests.workflows.test_complaint import Handle, begin, start_of
-from workflows.complaint import Complaint
 from workflows.recorder import LARGEST_LAG, SHORTEST, Outbox, plausible
 
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
@@ -67,7 +65,7 @@ async def test_nothing_is_missed_before_its_time(temporal_env: WorkflowEnvironme
     client, queue, memory = temporal_env.client, f"q-{uuid.uuid4()}", Ahead(by)
     reference = f"R-{uuid.uuid4()}"
     received = datetime.now(UTC) + timedelta(seconds=2.5) - timedelta(minutes=15)
-    async with Worker(client, task_queue=queue, workflows=[Complaint], activities=memory.activities):
+    async with memory.serving(client, queue):
         start = start_of(reference, received_at=received.isoformat())
         handle = await begin(client, queue, start, reference=reference)
         ledger = memory.ledger.setdefault(f"small/{reference}", [])

@@ -13,7 +13,6 @@ from typing import Any
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from rules.commands import COMMANDS, OpenComplaint
 from rules.decide import decide, open_complaint, tick
@@ -24,7 +23,6 @@ from tests.support.memory import Memory
 from tests.support.random_stories import BODIES, OPENINGS, command
 from tests.support.story import SMALL, Story
 from tests.support.wait import eventually
-from workflows.complaint import Complaint
 
 STORIES, STEPS = 16, 12
 APART = timedelta(seconds=30)
@@ -41,7 +39,7 @@ async def test_the_same_stories_give_the_same_ledger(
     memory, queue = Memory(), f"q-{uuid.uuid4()}"
     figures: Counter[str] = Counter()
     client = time_skipping_env.client
-    async with Worker(client, task_queue=queue, workflows=[Complaint], activities=memory.activities):
+    async with memory.serving(client, queue):
         played = await asyncio.gather(
             *(_play(time_skipping_env, queue, memory, seed, figures) for seed in range(STORIES))
         )

@@ -87,7 +87,7 @@ async def test_a_question_that_splits_the_opening_in_two_does_not_stop_it(
     client, queue, memory = temporal_env.client, f"q-{uuid.uuid4()}", Telling()
     starts = [start_of(f"R-{uuid.uuid4()}") for _ in range(MANY)]
     handles = await opened_in_two(client, queue, Slow, memory, starts)
-    async with Worker(client, task_queue=queue, workflows=[Complaint], activities=memory.activities):
+    async with memory.serving(client, queue):
         for handle in handles:
             await handle.execute_update("answer", {"text": "Turn it on."})  # which moves the timer
             await handle.execute_update("accept", {})
