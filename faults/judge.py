@@ -227,9 +227,9 @@ def outcomes(entries: Sequence[Entry]) -> dict[str, str]:
 
 
 def _refuted(entries: Sequence[Entry]) -> set[str]:
-    """The clocks whose miss was refuted, named as `outcomes` names them."""
+    """The clocks whose miss was refuted, also where nobody confirmed it yet, named as `outcomes` names them."""
     case = fold(list(entries))
-    return {f"{clock.obligation} from {_utc(clock.started_at)}" for clock in case.clocks if clock.cleared_at}
+    return {f"{clock.obligation} from {_utc(clock.started_at)}" for clock in case.clocks if clock.refuted_at}
 
 
 def crossed(expected: Sequence[Entry], found: Sequence[Entry], slack: timedelta) -> bool:
